@@ -1,0 +1,110 @@
+"""CuPy for portagrad: NVIDIA GPUs."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from importlib import import_module
+from types import ModuleType
+from typing import Any, cast
+
+import numpy
+
+from portagrad.array import Array, Device, Shape
+from portagrad.backend.protocol import Backend, is_basic
+
+
+class CupyBackend(Backend):
+    """CuPy, through array-api-compat. CuPy's own namespace is not the standard's."""
+
+    name = "cupy"
+    namespace = "array_api_compat.cupy"
+    pip_line = 'pip install "portagrad[cuda13x]"'
+
+    def install_line(self) -> str:
+        # CUDA 13 needs a driver for it; one for CUDA 12 is told by its version.
+        return self.pip_line.replace("13", str(_driver_major()))
+
+    def hint(self, stage: str) -> str:
+        if stage == "device":
+            return "CuPy needs an NVIDIA GPU and its driver: see what nvidia-smi says."
+        return f"CUDA's libraries come with `{self.install_line()}`."
+
+    @property
+    def _cupy(self) -> ModuleType:
+        return import_module("cupy")
+
+    @cached_property
+    def _fused(self) -> Mapping[str, Callable[..., Any]]:
+        # This module imports CuPy at its top, as only arrays of CuPy lead here.
+        kernels: Mapping[str, Callable[..., Any]] = import_module("portagrad_cupy.kernels").KERNELS
+        return kernels
+
+    @property
+    def kernels(self) -> Mapping[str, Callable[..., Any]]:
+        return self._fused
+
+    def array_types(self) -> tuple[type, ...]:
+        return (self._cupy.ndarray,)
+
+    # --- devices ---
+
+    def default_device(self) -> Device:
+        return self._cupy.cuda.Device()
+
+    def devices(self) -> tuple[Device, ...]:
+        # Raises, and so says why, on a machine without a driver or without a GPU.
+        count = self._cupy.cuda.runtime.getDeviceCount()
+        return tuple(self._cupy.cuda.Device(index) for index in range(count))
+
+    def device_name(self, device: Device | None = None) -> str:
+        return f"cuda:{(self.device if device is None else device).id}"
+
+    def find_device(self, device: Any) -> Device:
+        if device == "cuda":
+            return self.default_device()
+        devices = self.devices()
+        if type(device) is int and device in range(len(devices)):
+            return devices[device]
+        return super().find_device(device)
+
+    def check_device(self) -> None:
+        if not self.devices():
+            raise RuntimeError("no CUDA device was found")
+        self.device.compute_capability  # noqa: B018 - asks the driver about the device
+
+    # --- data ---
+
+    def to_numpy(self, x: Any) -> numpy.ndarray[Any, Any]:
+        return cast("numpy.ndarray[Any, Any]", x.get())
+
+    def index_add(self, values: Any, key: Any, shape: Shape) -> Array:
+        with values.device:
+            result = self._cupy.zeros(shape, dtype=values.dtype)
+            if is_basic(key):
+                result[key] = values
+            else:
+                import_module("cupyx").scatter_add(result, key, values)
+        return cast(Array, result)
+
+    def synchronize(self) -> None:
+        self.device.synchronize()
+
+    def owns_memory(self, x: Any) -> bool:
+        unowned = isinstance(x.data.mem, self._cupy.cuda.UnownedMemory)
+        return x.base is None and bool(x.flags.owndata) and not unowned
+
+
+def _driver_major() -> int:
+    """The CUDA version of the driver, 12 or 13; 13 where there is no driver yet."""
+    version = ctypes.c_int(0)
+    for library in ("libcuda.so.1", "nvcuda.dll"):
+        try:
+            ctypes.CDLL(library).cuDriverGetVersion(ctypes.byref(version))
+        except (OSError, AttributeError):
+            continue
+    return 12 if 0 < version.value < 13000 else 13
+
+
+backend = CupyBackend()

@@ -1,0 +1,50 @@
+"""NumPy for portagrad: the host itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy
+
+from portagrad.array import Array, Device, Shape
+from portagrad.backend.protocol import Backend, is_basic
+
+
+class NumpyBackend(Backend):
+    """NumPy, through array-api-compat."""
+
+    name = "numpy"
+    namespace = "array_api_compat.numpy"
+
+    def array_types(self) -> tuple[type, ...]:
+        return (numpy.ndarray,)
+
+    def scalar_types(self) -> tuple[type, ...]:
+        return (numpy.generic,)
+
+    def default_device(self) -> Device:
+        return "cpu"
+
+    def devices(self) -> tuple[Device, ...]:
+        return ("cpu",)
+
+    def to_numpy(self, x: Any) -> numpy.ndarray[Any, Any]:
+        return numpy.array(x, copy=True)
+
+    def index_add(self, values: Any, key: Any, shape: Shape) -> Array:
+        result = numpy.zeros(shape, dtype=values.dtype)
+        if is_basic(key):
+            result[key] = values
+        else:
+            numpy.add.at(result, key, values)
+        return result
+
+    def on_host(self, x: Any) -> bool:
+        return True
+
+    def owns_memory(self, x: Any) -> bool:
+        # A subclass may keep memory in its own ways (a memory map does).
+        return type(x) is numpy.ndarray and x.base is None and x.flags.owndata
+
+
+backend = NumpyBackend()

@@ -1,0 +1,82 @@
+"""PyTorch for portagrad: its tensors as plain arrays; its own autograd is left alone."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+from typing import Any, cast
+
+import numpy
+
+from portagrad.array import Array, Device, Shape
+from portagrad.backend.protocol import Backend, is_basic
+from portagrad.errors import DtypeError
+
+
+class TorchBackend(Backend):
+    """PyTorch, through array-api-compat."""
+
+    name = "torch"
+    namespace = "array_api_compat.torch"
+    pip_line = 'pip install "portagrad[torch]"'
+
+    @property
+    def _torch(self) -> ModuleType:
+        return import_module("torch")
+
+    def array_types(self) -> tuple[type, ...]:
+        return (self._torch.Tensor,)
+
+    def default_device(self) -> Device:
+        return self._torch.get_default_device()
+
+    def devices(self) -> tuple[Device, ...]:
+        return tuple(each for each in super().devices() if each.type != "meta")
+
+    def find_device(self, device: Any) -> Device:
+        try:
+            return self._torch.device(device)
+        except (RuntimeError, TypeError) as error:
+            raise self.unknown_device(device) from error
+
+    def asarray(
+        self, x: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None
+    ) -> Array:
+        if not (isinstance(x, self._torch.Tensor) and x.requires_grad):
+            return super().asarray(x, dtype=dtype, device=device, copy=copy)
+        # torch.asarray warns of a tensor in torch's own graph; `to` keeps it there.
+        place = x.device if device is None else self.find_device(device)
+        moved = x.to(dtype=self.dtype(dtype) or x.dtype, device=place, copy=bool(copy))
+        if copy is False and moved is not x:
+            raise ValueError("asarray: this conversion copies, so it cannot be had with copy=False")
+        return cast(Array, moved)
+
+    def to_numpy(self, x: Any) -> numpy.ndarray[Any, Any]:
+        host = x.detach().to("cpu", copy=True).resolve_conj().resolve_neg()
+        try:
+            return cast("numpy.ndarray[Any, Any]", host.numpy())
+        except TypeError as error:  # bfloat16 and the types of 8 bits
+            raise DtypeError(
+                f"NumPy has no dtype like {x.dtype}: convert the array first, to float32 say"
+            ) from error
+
+    def index_add(self, values: Any, key: Any, shape: Shape) -> Array:
+        torch = self._torch
+        result = torch.zeros(shape, dtype=values.dtype, device=values.device)
+        if is_basic(key):
+            result[key] = values
+            return cast(Array, result)
+        places = torch.arange(result.numel(), device=values.device).reshape(shape)[key]
+        result.view(-1).index_add_(0, places.reshape(-1), values.reshape(-1))
+        return cast(Array, result)
+
+    def synchronize(self) -> None:
+        kind = self.device.type
+        if kind != "cpu":
+            getattr(self._torch, kind).synchronize()
+
+    def on_host(self, x: Any) -> bool:
+        return bool(x.device.type == "cpu")
+
+
+backend = TorchBackend()

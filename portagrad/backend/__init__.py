@@ -1,0 +1,40 @@
+"""The door to array libraries: which there are, which is in force, data in and out.
+
+`protocol.py` is what a backend implements; `registry.py` finds backends;
+`context.py` says which is in force; `dispatch.py` leads from an array to its
+library; `transfer.py` makes and moves arrays. README.md shows how to add one.
+"""
+
+from portagrad.backend.active import active_line as active_line
+from portagrad.backend.catalogue import BackendStatus as BackendStatus
+from portagrad.backend.catalogue import list_backends as list_backends
+from portagrad.backend.catalogue import register_backend as register_backend
+from portagrad.backend.context import get_backend as get_backend
+from portagrad.backend.context import set_backend as set_backend
+from portagrad.backend.context import use_backend as use_backend
+from portagrad.backend.dispatch import backend_of as backend_of
+from portagrad.backend.dispatch import namespace as namespace
+from portagrad.backend.errors import UnknownArrayError as UnknownArrayError
+from portagrad.backend.errors import UnknownDeviceError as UnknownDeviceError
+from portagrad.backend.protocol import Backend as Backend
+from portagrad.backend.transfer import asarray as asarray
+from portagrad.backend.transfer import to_backend as to_backend
+from portagrad.backend.transfer import to_numpy as to_numpy
+
+__all__ = [
+    "Backend",
+    "BackendStatus",
+    "UnknownArrayError",
+    "UnknownDeviceError",
+    "active_line",
+    "asarray",
+    "backend_of",
+    "get_backend",
+    "list_backends",
+    "namespace",
+    "register_backend",
+    "set_backend",
+    "to_backend",
+    "to_numpy",
+    "use_backend",
+]

@@ -1,0 +1,265 @@
+"""What portagrad asks of an array library: the class that a backend subclasses.
+
+A backend names its library and the library's Array API namespace; every method
+has a default written in the standard's own functions. A plugin's module imports
+nothing but this file: the library itself is imported when it is first used, so
+that a backend can say that its library is missing.
+"""
+
+from __future__ import annotations
+
+import copy as copying
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any, ClassVar, cast
+
+import numpy
+
+from portagrad.array import Array, Device, DType, Namespace, Shape
+from portagrad.backend.active import active_line
+from portagrad.backend.dtype import find_dtype
+from portagrad.backend.errors import UnknownDeviceError
+from portagrad.backend.probe import Failure, first_failure, not_installed, unusable
+
+_NO_KERNELS: Mapping[str, Callable[..., Any]] = MappingProxyType({})
+
+
+class Backend:
+    """One array library, on one device.
+
+    A subclass sets the names below and overrides what its library does
+    differently; `portagrad.testing.BackendConformance` says whether it is right.
+
+    >>> class Jax(Backend):
+    ...     name = "jax"
+    ...     namespace = "jax.numpy"
+    ...     pip_line = "pip install jax"
+    """
+
+    #: The name users say and the entry point bears: the library's import root.
+    name: str
+    #: The module to import for the library and its version; `name` unless it differs.
+    library: ClassVar[str] = ""
+    #: The module that is the library's Array API namespace; `library` unless it differs.
+    namespace: ClassVar[str] = ""
+    #: The command that installs the library.
+    pip_line: str = ""
+
+    #: What `on` was given; None leaves new arrays to the library's default device.
+    requested_device: Any = None
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if name := getattr(cls, "name", ""):
+            # Kept apart from `name`: a backend may be registered under another one.
+            cls.library = cls.library or name
+            cls.namespace = cls.namespace or cls.library
+            cls.pip_line = cls.pip_line or f"pip install {cls.library}"
+
+    # --- what it is ----------------------------------------------------------
+
+    @cached_property
+    def xp(self) -> Namespace:
+        """The library's Array API namespace."""
+        return import_module(self.namespace)
+
+    @property
+    def version(self) -> str:
+        """The library's version."""
+        return str(getattr(import_module(self.library), "__version__", "of unknown version"))
+
+    @property
+    def kernels(self) -> Mapping[str, Callable[..., Any]]:
+        """Fused versions of portagrad's kernels, by the kernels' names."""
+        return _NO_KERNELS
+
+    def array_types(self) -> tuple[type, ...]:
+        """The classes of the library's arrays."""
+        return (type(self.xp.empty(0)),)
+
+    def scalar_types(self) -> tuple[type, ...]:
+        """Classes of scalars that the library hands out and any library takes."""
+        return ()
+
+    def __repr__(self) -> str:
+        try:
+            state = f"version={self.version!r}, device={self.device_name()!r}"
+        except Exception as error:  # a repr never fails: the library may not be there
+            state = f"not usable here: {type(error).__name__}"
+        return f"Backend(name={self.name!r}, {state}, xp={self.namespace!r})"
+
+    # --- devices and data types ----------------------------------------------
+
+    @property
+    def device(self) -> Device:
+        """Where new arrays are made: the device that was chosen, or the library's default."""
+        if self.requested_device is None:
+            return self.default_device()
+        return self.find_device(self.requested_device)
+
+    def on(self, device: Any) -> Backend:
+        """The same backend making its arrays on `device`, a device or the name of one."""
+        twin = copying.copy(self)
+        twin.requested_device = device
+        return twin
+
+    def named(self, name: str) -> Backend:
+        """The same backend under another name."""
+        twin = copying.copy(self)
+        twin.name = name
+        return twin
+
+    def default_device(self) -> Device:
+        """The device that the library uses when none is named."""
+        return self.xp.__array_namespace_info__().default_device()
+
+    def devices(self) -> tuple[Device, ...]:
+        """The devices there are on this machine."""
+        return tuple(self.xp.__array_namespace_info__().devices())
+
+    def device_name(self, device: Device | None = None) -> str:
+        """A device as a user would write it; without one, the device of this backend."""
+        return str(self.device if device is None else device)
+
+    def find_device(self, device: Any) -> Device:
+        """The library's device that `device` is or names.
+
+        Raises `UnknownDeviceError` with the names of the devices there are.
+        """
+        for each in self.devices():
+            if device == each or device == self.device_name(each):
+                return each
+        raise self.unknown_device(device)
+
+    def unknown_device(self, device: Any) -> UnknownDeviceError:
+        """The error for a device that the library does not have."""
+        there_are = ", ".join(repr(self.device_name(each)) for each in self.devices())
+        return UnknownDeviceError(
+            f"{self.name} has no device {device!r}. The devices there are: {there_are}. "
+            f"{active_line()}"
+        )
+
+    def dtype(self, dtype: Any) -> DType | None:
+        """The library's dtype for a name, a Python type or any library's dtype."""
+        return None if dtype is None else find_dtype(self.xp, dtype, self.name)
+
+    # --- data ----------------------------------------------------------------
+
+    def asarray(
+        self, x: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None
+    ) -> Array:
+        """An array of this library from host data or from one of its own arrays.
+
+        Host data goes to this backend's device; an own array stays on its device
+        unless `device` says otherwise. `copy` is the standard's: True always
+        copies, False never, None where it must.
+        """
+        if device is not None:
+            device = self.find_device(device)
+        elif self.requested_device is not None and not isinstance(x, self.array_types()):
+            device = self.device
+        return cast(Array, self.xp.asarray(x, dtype=self.dtype(dtype), device=device, copy=copy))
+
+    def to_numpy(self, x: Any) -> numpy.ndarray[Any, Any]:
+        """The values of an own array in fresh host memory that nothing else refers to."""
+        return numpy.array(numpy.from_dlpack(x, device="cpu"), copy=True)
+
+    def index_add(self, values: Any, key: Any, shape: Shape) -> Array:
+        """Zeros of `shape` with `values` added at `key`, where an index may come twice.
+
+        It is the transpose of `x[key]`, and the standard has no such function.
+        This default is right everywhere and slow, as it compares every element of
+        the result with every value; it waits for no device.
+        """
+        xp = self.xp
+        result = xp.zeros(shape, dtype=values.dtype, device=values.device)
+        if is_basic(key):
+            parts = key if isinstance(key, tuple) else (key,)
+            key = tuple(part for part in parts if part is not None)  # no None in an assignment
+            result[key] = xp.reshape(values, result[key].shape)
+            return cast(Array, result)
+        places = xp.arange(result.size, device=values.device)
+        chosen = xp.reshape(xp.reshape(places, shape)[key], (1, -1))
+        hits = xp.expand_dims(places, axis=1) == chosen
+        none = xp.zeros(1, dtype=values.dtype, device=values.device)
+        spread = xp.where(hits, xp.reshape(values, (1, -1)), none)
+        return cast(Array, xp.reshape(xp.sum(spread, axis=1, dtype=values.dtype), shape))
+
+    def synchronize(self) -> None:
+        """Wait until the device has done all that it was given."""
+
+    def on_host(self, x: Any) -> bool:
+        """Is it certain that reading the values of `x` waits for no device?"""
+        return False
+
+    def owns_memory(self, x: Any) -> bool:
+        """Is it certain that `x` shares its memory with no other array?"""
+        return False
+
+    # --- is it usable? ---------------------------------------------------------
+
+    def check_import(self) -> None:
+        """Import the library and its namespace."""
+        import_module(self.library)
+        import_module(self.namespace)
+
+    def check_device(self) -> None:
+        """Raise, in the library's own words, unless this backend's device is there."""
+        self.xp.empty(1, dtype=self.xp.float32, device=self.device)
+
+    def check_kernel(self) -> None:
+        """Add two arrays of one element."""
+        one = self.xp.ones(1, dtype=self.xp.float32, device=self.device)
+        self._expect(one + one, [2.0])
+
+    def check_matmul(self) -> None:
+        """Multiply two 2x2 matrices."""
+        ones = self.xp.ones((2, 2), dtype=self.xp.float32, device=self.device)
+        self._expect(self.xp.matmul(ones, ones), [[2.0, 2.0], [2.0, 2.0]])
+
+    def _expect(self, result: Array, expected: list[Any]) -> None:
+        values = self.to_numpy(result).tolist()
+        if values != expected:
+            raise RuntimeError(f"the result is {values} instead of {expected}")
+
+    def install_line(self) -> str:
+        """The command that installs the library on this machine."""
+        return self.pip_line
+
+    def hint(self, stage: str) -> str:
+        """What a user can do about a failure of this stage of the probe."""
+        return ""
+
+    def diagnose(self) -> Failure | None:
+        """Run the stages of the probe: the first failure, or None where all pass."""
+        stages = {
+            "import": self.check_import,
+            "device": self.check_device,
+            "kernel": self.check_kernel,
+            "matmul": self.check_matmul,
+        }
+        return first_failure(stages, self.library)
+
+    def probe(self) -> None:
+        """Raise unless the library imports, has the device, and runs two kernels there.
+
+        Raises `BackendNotInstalledError`, `BackendUnusableError`, or
+        `UnknownDeviceError` where this backend's device is none of the library's.
+        """
+        failure = self.diagnose()
+        if failure is None:
+            return
+        if failure.status == "not installed":
+            raise not_installed(self.name, self.library, self.install_line()) from failure.error
+        raise unusable(self.name, failure, self.hint(failure.stage)) from failure.error
+
+
+def is_basic(key: Any) -> bool:
+    """Is it an index of integers, slices, None and ... alone, which names nothing twice?"""
+    parts = key if isinstance(key, tuple) else (key,)
+    return all(
+        part is None or part is ... or isinstance(part, slice) or type(part) is int
+        for part in parts
+    )

@@ -1,0 +1,73 @@
+"""Every exception portagrad raises on purpose.
+
+Each is a subclass of :class:`PortagradError` *and* of the built-in a Python
+programmer would expect, so ``except ValueError`` keeps working. A message says
+what happened, where, what is active, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class PortagradError(Exception):
+    """The base of every error portagrad raises on purpose."""
+
+
+# --- array libraries ---------------------------------------------------------
+
+
+class BackendError(PortagradError):
+    """Something about an array library: which one, is it there, does it work."""
+
+
+class UnknownBackendError(BackendError, ValueError):
+    """No backend of that name is known."""
+
+
+class BackendNotInstalledError(BackendError, ImportError):
+    """The backend is known, its array library is not installed."""
+
+
+class BackendUnusableError(BackendError, RuntimeError):
+    """The array library imports, but a stage of its probe failed (no GPU, say)."""
+
+
+class BackendLoadError(BackendError, ImportError):
+    """The backend's own package could not be loaded."""
+
+
+class MixedBackendsError(BackendError, TypeError):
+    """Arrays of two libraries, or on two devices, met in one operation."""
+
+
+class MissingFunctionError(BackendError, NotImplementedError):
+    """The array library has no such function."""
+
+
+# --- arguments ---------------------------------------------------------------
+
+
+class ArgumentError(PortagradError, ValueError):
+    """An argument has a value the function cannot take."""
+
+
+class ShapeError(ArgumentError):
+    """Shapes do not fit together."""
+
+
+class DtypeError(PortagradError, TypeError):
+    """An array has a dtype the function cannot take."""
+
+
+class DataError(PortagradError, RuntimeError):
+    """A data set could not be had, or is not what it should be."""
+
+
+# --- derivatives -------------------------------------------------------------
+
+
+class NotDifferentiableError(PortagradError, TypeError):
+    """A derivative was asked for where none is defined."""
+
+
+class BackwardError(PortagradError, RuntimeError):
+    """The walk back through a graph could not be done."""
