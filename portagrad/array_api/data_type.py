@@ -1,0 +1,75 @@
+"""Dtypes: asking about them, and converting between them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from portagrad.array import Array, Device, DType
+from portagrad.backend import get_backend, namespace
+from portagrad.primitive import constant, innermost, primitive, traced_types
+
+
+@primitive
+def convert(x: Array, /, dtype: DType, copy: bool, device: Device | None) -> Array:
+    """astype to a floating dtype."""
+    place = {} if device is None else {"device": device}
+    return namespace(x).astype(x, dtype, copy=copy, **place)
+
+
+@constant
+def convert_to_discrete(x: Array, /, dtype: DType, copy: bool, device: Device | None) -> Array:
+    """astype to integers or bool."""
+    converted: Array = convert.body(x, dtype, copy, device)
+    return converted
+
+
+def astype(x: Array, dtype: DType, /, *, copy: bool = True, device: Device | None = None) -> Array:
+    """Convert to another dtype. To integers or bool, the derivative is zero."""
+    conversion = convert if is_inexact(x, dtype) else convert_to_discrete
+    return conversion(x, dtype, copy, device)
+
+
+def is_inexact(x: Array, dtype: DType | None = None) -> bool:
+    """Is x (or `dtype`, of x's library) real or complex floating, so differentiable?"""
+    kinds = ("real floating", "complex floating")
+    return bool(namespace(innermost(x)).isdtype(x.dtype if dtype is None else dtype, kinds))
+
+
+def is_complex(x: Array) -> bool:
+    """Is x of a complex dtype?"""
+    return bool(namespace(innermost(x)).isdtype(x.dtype, "complex floating"))
+
+
+def can_cast(from_: DType | Array, to: DType, /) -> bool:
+    """Can one dtype be converted to another by the promotion rules?"""
+    return bool(_library(from_).can_cast(innermost(from_), to))
+
+
+def finfo(type: DType | Array, /) -> Any:
+    """Machine limits of a floating dtype."""
+    return _library(type).finfo(innermost(type))
+
+
+def iinfo(type: DType | Array, /) -> Any:
+    """Machine limits of an integer dtype."""
+    return _library(type).iinfo(innermost(type))
+
+
+def isdtype(dtype: DType, kind: DType | str | tuple[DType | str, ...]) -> bool:
+    """Is a dtype of this kind ("real floating", "integral", ...)?"""
+    return bool(get_backend().xp.isdtype(dtype, kind))
+
+
+def result_type(*arrays_and_dtypes: Any) -> DType:
+    """The dtype these promote to."""
+    plain = [innermost(x) for x in arrays_and_dtypes]
+    arrays = [x for x in plain if hasattr(x, "shape")]
+    library = namespace(*arrays) if arrays else get_backend().xp
+    return library.result_type(*plain)
+
+
+def _library(x: Any) -> Any:
+    """The namespace of an array, or of the active backend for a bare dtype."""
+    if type(x) in traced_types or hasattr(x, "shape"):
+        return namespace(innermost(x))
+    return get_backend().xp

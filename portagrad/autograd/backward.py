@@ -1,0 +1,172 @@
+"""The way back: from a cotangent of the results to cotangents of the leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import Any
+
+from portagrad import array_api as xp
+from portagrad.array import Shape
+from portagrad.array_api.data_type import is_complex, is_inexact
+from portagrad.autograd.tape import Node, Output, Tape, traced_again
+from portagrad.backend import backend_of, namespace
+from portagrad.errors import BackwardError
+from portagrad.primitive import Trace, innermost, mode, newest_trace, traced_types
+
+_by_number = attrgetter("number")
+
+
+def walk(
+    seeds: Iterable[tuple[Node, Any]],
+    tape: Tape,
+    *,
+    retain_graph: bool = False,
+    create_graph: bool = False,
+) -> dict[Node, Any]:
+    """Pull cotangents back from `seeds` to every node that keeps its gradient.
+
+    The walk is recorded where a seed is traced, or by the tape itself with
+    `create_graph`. Nothing of a node is changed but what it kept, dropped as it is used (unless
+    `retain_graph`), so an exception leaves every gradient as it was.
+    """
+    pending: dict[Node, Any] = {}
+    trace: Trace | None = tape if create_graph else None
+    for node, cotangent in seeds:
+        trace = trace or newest_trace([cotangent])
+        pending[node] = cotangent if node not in pending else pending[node] + cotangent
+    finished: dict[Node, Any] = {}
+    anomaly = mode.get().anomaly
+    for node in _newest_first(pending):
+        g = pending.pop(node, None)
+        if g is None:
+            continue  # a dead branch: nothing of it reached the result
+        if node.extra is not None and node.extra.keeps_grad:
+            finished[node] = g
+        plan = node.plan
+        if plan is None:
+            if type(node) is Output:
+                parent = node.parents[0]
+                slots = pending.setdefault(parent, [None] * len(parent.shape))
+                slots[node.index] = g if slots[node.index] is None else slots[node.index] + g
+            continue
+        kept = node.kept
+        if kept is None:
+            raise BackwardError(
+                f"backward: the graph of {node.name} has been used already and what it kept is "
+                f"gone. Call backward(retain_graph=True) the first time to walk it again"
+            )
+        try:
+            if plan.primitive.multiple:
+                g = _filled(g, node)
+            if trace is not None:
+                kept = traced_again(node, kept, trace, own=create_graph)
+            contributions = plan.pull(g, kept)
+            for parent, c in zip(node.parents, contributions, strict=True):
+                if c is None:
+                    continue
+                if c.shape != parent.shape:
+                    c = sum_to_shape(c, parent.shape)
+                if c.dtype is not parent.dtype and c.dtype != parent.dtype:
+                    c = _to_dtype(c, parent.dtype)
+                if anomaly:
+                    _refuse_nan(c, node)
+                before = pending.get(parent)
+                pending[parent] = c if before is None else before + c
+        except BackwardError:
+            raise
+        except Exception as error:
+            raise _failed(node, error) from error
+        if not retain_graph:
+            node.kept = None
+    return finished
+
+
+def _newest_first(roots: Iterable[Node]) -> list[Node]:
+    """Every node that leads to the roots; each comes before those it was made from."""
+    found = set(roots)
+    stack = list(found)
+    while stack:
+        for parent in stack.pop().parents:
+            if parent not in found:
+                found.add(parent)
+                stack.append(parent)
+    return sorted(found, key=_by_number, reverse=True)
+
+
+def _filled(g: Sequence[Any], node: Node) -> list[Any]:
+    """Cotangents of several results, with zeros for the results nobody used."""
+    some = next(x for x in g if x is not None)
+    library, device = namespace(some), innermost(some).device
+    lift = some.trace.lift if type(some) in traced_types else lambda array: array
+    return [
+        lift(library.zeros(shape, dtype=dtype, device=device)) if x is None else x
+        for x, shape, dtype in zip(g, node.shape, node.dtype, strict=True)
+    ]
+
+
+def sum_to_shape(x: Any, shape: Shape) -> Any:
+    """Undo broadcasting: sum x over the axes along which `shape` was stretched."""
+    if len(x.shape) < len(shape) or any(
+        n not in (1, m) for n, m in zip(reversed(shape), reversed(x.shape), strict=False)
+    ):
+        # The formula returned less than the operand's shape, as a constant may.
+        return xp.broadcast_to(x, shape)
+    lead = len(x.shape) - len(shape)
+    ones = tuple(lead + i for i, n in enumerate(shape) if n == 1 and x.shape[lead + i] != 1)
+    x = xp.sum(x, axis=(*range(lead), *ones))
+    return xp.reshape(x, shape) if ones else x
+
+
+def _to_dtype(x: Any, dtype: Any) -> Any:
+    """A cotangent in its operand's dtype; of a complex one, a real operand gets the real part."""
+    if is_complex(x) and not namespace(innermost(x)).isdtype(dtype, "complex floating"):
+        x = xp.real(x)
+    return x if x.dtype == dtype else xp.astype(x, dtype)
+
+
+def conjugate(x: Any) -> Any:
+    """Between a cotangent of the rules and the direction of steepest ascent."""
+    return xp.conj(x) if is_complex(x) else x
+
+
+def hand_out(gradients: Sequence[Any], *private: Any) -> list[Any]:
+    """Gradients as a user may have them: each in memory of its own.
+
+    A rule may return g itself, or a view; `private` are arrays that belong to
+    somebody else, such as the cotangent that the user gave.
+    """
+    taken = {id(x) for x in private}
+    result = []
+    for gradient in gradients:
+        if type(gradient) not in traced_types:
+            backend = backend_of(gradient)
+            shared = id(gradient) in taken or not backend.owns_memory(gradient)
+            # asarray turns NumPy's scalars, which its sums are, into arrays again.
+            gradient = backend.asarray(gradient, copy=True if shared else None)
+            taken.add(id(gradient))
+        result.append(gradient)
+    return result
+
+
+def _refuse_nan(c: Any, node: Node) -> None:
+    plain = innermost(c)
+    if is_inexact(plain) and bool(xp.any(xp.isnan(plain))):
+        raise BackwardError(
+            f"backward: nan in a gradient of {node.name}, operand shape {tuple(c.shape)}."
+            f"{_made_at(node)} Where a masked branch divides or takes a root, choose a safe "
+            f"operand first (where inside as well as outside)"
+        )
+
+
+def _failed(node: Node, error: Exception) -> BackwardError:
+    return BackwardError(
+        f"backward: the derivative of {node.name} (result {node.shape}, {node.dtype}) failed: "
+        f"{type(error).__name__}: {error}.{_made_at(node)}"
+    )
+
+
+def _made_at(node: Node) -> str:
+    if node.extra is None or node.extra.where is None:
+        return " Run under portagrad.detect_anomaly() to see the line that called it."
+    return f" It was called at {node.extra.where}."

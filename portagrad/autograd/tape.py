@@ -1,0 +1,242 @@
+"""The way forward: what a tape records of each operation."""
+
+from __future__ import annotations
+
+import itertools
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from portagrad.array import DType, Shape
+from portagrad.errors import NotDifferentiableError
+from portagrad.primitive import NO_STATIC, Plan, Primitive, Trace, mode, traced_types
+
+if TYPE_CHECKING:
+    from portagrad.autograd.tensor import Tensor
+
+next_number = itertools.count().__next__
+
+
+class Node:
+    """One recorded operation: how its cotangent goes on to its parents.
+
+    `kept` is None once a backward has used it. `extra` is what few nodes have:
+    the line that made them, or a gradient that is to be kept.
+    """
+
+    __slots__ = ("dtype", "extra", "kept", "number", "parents", "plan", "shape")
+
+    def __init__(
+        self,
+        plan: Plan | None,
+        parents: tuple[Node, ...],
+        kept: tuple[Any, ...] | None,
+        shape: Any,
+        dtype: Any,
+        extra: Extra | None = None,
+    ) -> None:
+        self.plan = plan
+        self.parents = parents
+        self.kept = kept
+        self.shape = shape
+        self.dtype = dtype
+        self.number = next_number()
+        self.extra = extra
+
+    @property
+    def name(self) -> str:
+        """What made it, for a message."""
+        return "a leaf" if self.plan is None else self.plan.primitive.name
+
+    @property
+    def grad(self) -> Any:
+        """The gradient that was kept here, if any."""
+        return None if self.extra is None else self.extra.grad
+
+    @property
+    def keeps_grad(self) -> bool:
+        """Is this a leaf, or a node under `retain_grad`?"""
+        return self.extra is not None and self.extra.keeps_grad
+
+
+class Extra:
+    """What a leaf, or a node under `retain_grad` or `detect_anomaly`, holds beside the rest."""
+
+    __slots__ = ("grad", "keeps_grad", "where")
+
+    def __init__(self, *, keeps_grad: bool = False, where: str | None = None) -> None:
+        self.grad: Any = None
+        self.keeps_grad = keeps_grad
+        self.where = where
+
+
+class Output(Node):
+    """One of several results of an operation; its parent is the operation."""
+
+    __slots__ = ("index",)
+
+    def __init__(self, parent: Node, index: int, shape: Shape, dtype: DType) -> None:
+        super().__init__(None, (parent,), (), shape, dtype)
+        self.index = index
+
+
+class Tape(Trace):
+    """A trace that remembers operations, to walk them backwards."""
+
+    __slots__ = ("tensor_type",)
+
+    def __init__(self, tensor_type: type[Tensor], id: int | None = None) -> None:
+        super().__init__(id)
+        self.tensor_type = tensor_type
+
+    def process(
+        self, primitive: Primitive, operands: tuple[Any, ...], static: dict[str, Any]
+    ) -> Any:
+        """Compute a call and, where an operand wants a gradient, record it."""
+        paused, anomaly, _ = mode.get()
+        values, mask, parents = self._unwrap(operands)
+        if not mask or self.id <= paused or primitive.constant:
+            out = primitive.evaluate(values, static)
+            if isinstance(out, (tuple, list)):
+                return tuple(self.tensor_type(part, self, None) for part in out)
+            return self.tensor_type(out, self, None)
+        if not primitive.has_rules:
+            return self._without_rule(primitive, operands, static)
+        plan = primitive.plans.get(mask) or primitive.plan(mask)
+        out = primitive.evaluate(values, static)
+        kept = plan.keep(values, out, static)
+        extra = Extra(where=users_line()) if anomaly else None
+        if primitive.multiple:
+            return self._several(plan, parents, kept, out, extra)
+        return self.tensor_type(out, self, Node(plan, parents, kept, out.shape, out.dtype, extra))
+
+    # What one operation costs is what is written in the next two methods, so they
+    # do what `process` does with as few Python calls as it takes.
+
+    def unary(self, primitive: Primitive, x: Any) -> Any:
+        """`process` for one operand."""
+        node = x.node
+        paused, anomaly, _ = mode.get()
+        plan = primitive.plans.get(1)
+        if node is None or plan is None or anomaly or self.id <= paused:
+            return self.process(primitive, (x,), NO_STATIC)
+        value = x.value
+        version = primitive.versions.get(type(value), primitive.function)
+        out = version(value)
+        kept = plan.keep((value,), out, NO_STATIC)
+        return self.tensor_type(out, self, Node(plan, (node,), kept, out.shape, out.dtype))
+
+    def binary(self, primitive: Primitive, x1: Any, x2: Any) -> Any:
+        """`process` for two."""
+        node1: Any = None
+        node2: Any = None
+        v1, v2 = x1, x2
+        parents: Any
+        if type(x1) in traced_types and x1.trace is self:
+            node1, v1 = x1.node, x1.value
+        if type(x2) in traced_types and x2.trace is self:
+            node2, v2 = x2.node, x2.value
+        if node1 is None:
+            mask, parents = 2, (node2,)
+        elif node2 is None:
+            mask, parents = 1, (node1,)
+        else:
+            mask, parents = 3, (node1, node2)
+        plan = primitive.plans.get(mask)
+        paused, anomaly, _ = mode.get()
+        if plan is None or anomaly or self.id <= paused or node1 is node2 is None:
+            return self.process(primitive, (x1, x2), NO_STATIC)
+        kind = type(v1)
+        if kind is type(v2) or type(v2) is float:
+            out = primitive.versions.get(kind, primitive.function)(v1, v2)
+        else:
+            out = primitive.function(v1, v2)
+        kept = plan.keep((v1, v2), out, NO_STATIC)
+        return self.tensor_type(out, self, Node(plan, parents, kept, out.shape, out.dtype))
+
+    def _unwrap(self, operands: tuple[Any, ...]) -> tuple[list[Any], int, tuple[Node, ...]]:
+        """The values of this tape's operands, which of them want a gradient, and their nodes."""
+        values = []
+        parents = []
+        mask = 0
+        for i, operand in enumerate(operands):
+            if type(operand) in traced_types and operand.trace is self:
+                values.append(operand.value)
+                if operand.node is not None:
+                    parents.append(operand.node)
+                    mask |= 1 << i
+            else:
+                values.append(operand)
+        return values, mask, tuple(parents)
+
+    def _several(
+        self,
+        plan: Plan,
+        parents: tuple[Node, ...],
+        kept: tuple[Any, ...],
+        out: Any,
+        extra: Extra | None,
+    ) -> Any:
+        """Record an operation with several results."""
+        shapes, dtypes = tuple(x.shape for x in out), tuple(x.dtype for x in out)
+        node = Node(plan, parents, kept, shapes, dtypes, extra)
+        return tuple(
+            self.tensor_type(x, self, Output(node, i, x.shape, x.dtype)) for i, x in enumerate(out)
+        )
+
+    def _without_rule(
+        self, primitive: Primitive, operands: tuple[Any, ...], static: dict[str, Any]
+    ) -> Any:
+        """A kernel is its body; a function of the standard must state its rule."""
+        if not primitive.fusible:
+            raise NotDifferentiableError(
+                f"{primitive.name} has no derivative, but an operand of it is being "
+                f"differentiated. Call .detach() on that operand if its gradient is not wanted"
+            )
+        return primitive.expand(operands, static)
+
+    def lift(self, array: Any) -> Any:
+        """An array as a tensor that needs no gradient."""
+        return self.tensor_type(array, self, None)
+
+
+def traced_again(node: Node, kept: tuple[Any, ...], trace: Trace, own: bool) -> tuple[Any, ...]:
+    """What a node kept, as values of a trace, for a walk that is itself recorded.
+
+    Plain arrays become constants of the trace, as not every library's arrays
+    leave `array * traced` to the traced operand. With `own` the trace is the
+    node's own tape: operands and results are then tensors made by their nodes.
+    """
+    plan = node.plan
+    assert plan is not None
+    made_by = dict(zip(plan.wanted, node.parents, strict=True)) if own else {}
+
+    def again(value: Any, maker: Node | None) -> Any:
+        if maker is not None:
+            return trace.tensor_type(value, trace, maker)  # type: ignore[attr-defined]
+        plain = type(value) not in traced_types and hasattr(value, "dtype")
+        return trace.lift(value) if plain else value
+
+    def result(value: Any, index: int) -> Any:
+        return again(value, Output(node, index, value.shape, value.dtype) if own else None)
+
+    traced: list[Any] = []
+    for (kind, key), value in zip(plan.sources, kept, strict=True):
+        if kind == "operand":
+            traced.append(again(value, made_by.get(key)))
+        elif kind == "all":
+            traced.append([again(v, made_by.get(i)) for i, v in enumerate(value)])
+        elif kind == "out" and not plan.primitive.multiple:
+            traced.append(again(value, node if own else None))
+        elif kind == "out":
+            traced.append([result(v, i) for i, v in enumerate(value)])
+        else:
+            traced.append(value)
+    return tuple(traced)
+
+
+def users_line() -> str:
+    """The innermost line of the stack that is not portagrad's own."""
+    for frame in reversed(traceback.extract_stack()):
+        if "/portagrad/" not in frame.filename.replace("\\", "/"):
+            return f"{frame.filename}:{frame.lineno}: {frame.line}"
+    return "a line of portagrad's own"

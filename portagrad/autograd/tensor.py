@@ -1,0 +1,223 @@
+"""Tensor: an array that remembers how it was made."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from portagrad.array import Array
+from portagrad.array_api.array_object import ArrayObject
+from portagrad.array_api.data_type import is_inexact
+from portagrad.autograd.backward import conjugate, hand_out, walk
+from portagrad.autograd.tape import Extra, Node, Tape
+from portagrad.backend import Backend, asarray, backend_of
+from portagrad.errors import BackwardError, DtypeError, NotDifferentiableError, ShapeError
+from portagrad.primitive import innermost, traced_types
+
+
+class Tensor(ArrayObject):
+    """An array of the standard that gradients flow through.
+
+    Made by :func:`tensor`, by `portagrad.grad` and by operations on other
+    tensors. `data` is the array in it; operations stay in that array's library.
+    """
+
+    __slots__ = ("node",)
+    node: Node | None
+
+    def __init__(self, value: Any, trace: Tape, node: Node | None) -> None:
+        self.value = value
+        self.trace = trace
+        self.node = node
+
+    # --- what it holds ---
+
+    @property
+    def tape(self) -> Tape:
+        """The tape that records what is done with this tensor."""
+        return cast(Tape, self.trace)
+
+    @property
+    def data(self) -> Any:
+        """The array itself, with no history. Assigning keeps the shape."""
+        return self.value
+
+    @data.setter
+    def data(self, array: Array) -> None:
+        if tuple(array.shape) != tuple(self.value.shape):
+            raise ShapeError(
+                f"the data of a Tensor of shape {tuple(self.value.shape)} cannot become an array "
+                f"of shape {tuple(array.shape)}"
+            )
+        if self.node is not None:
+            self._require_leaf("assigning data")
+            self.node.dtype = array.dtype
+        self.value = array
+
+    @property
+    def requires_grad(self) -> bool:
+        """Does a gradient flow to this tensor? Can be set on leaves."""
+        return self.node is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if wanted == self.requires_grad:
+            return
+        if not wanted:
+            self._require_leaf("requires_grad = False")
+            self.node = None
+        else:
+            self.node = leaf_node(self.value)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Was it made by a user, not by an operation that was recorded?"""
+        return self.node is None or (self.node.plan is None and not self.node.parents)
+
+    @property
+    def grad(self) -> Any:
+        """The gradient, as an array of the same library, dtype and device; None before."""
+        return None if self.node is None else self.node.grad
+
+    @grad.setter
+    def grad(self, gradient: Array | None) -> None:
+        if self.node is None:
+            raise BackwardError("a Tensor with requires_grad=False has no gradient to set")
+        if gradient is not None and tuple(gradient.shape) != tuple(self.shape):
+            raise ShapeError(
+                f"the gradient of a Tensor of shape {tuple(self.shape)} cannot have shape "
+                f"{tuple(gradient.shape)}"
+            )
+        self._extra(self.node).grad = gradient
+
+    def retain_grad(self) -> Tensor:
+        """Keep the gradient of this intermediate result too; returns the tensor."""
+        if self.node is None:
+            raise BackwardError("retain_grad: no gradient flows to this Tensor")
+        self._extra(self.node).keeps_grad = True
+        return self
+
+    @staticmethod
+    def _extra(node: Node) -> Extra:
+        if node.extra is None:
+            node.extra = Extra()
+        return node.extra
+
+    def detach(self) -> Tensor:
+        """The same data, with no history: a constant."""
+        return Tensor(self.value, self.tape, None)
+
+    def is_differentiated(self) -> bool:
+        """Does a gradient flow through this value, or through what is inside of it?"""
+        inner = self.value
+        return self.node is not None or (isinstance(inner, Tensor) and inner.is_differentiated())
+
+    def __repr__(self) -> str:
+        plain = innermost(self)
+        flag = ", requires_grad=True" if self.requires_grad else ""
+        values = "\n".join(line.rstrip() for line in str(plain).splitlines())
+        return f"Tensor({values}, dtype={plain.dtype}, backend={backend_of(plain).name!r}{flag})"
+
+    # --- the way back ---
+
+    def backward(
+        self,
+        gradient: Any = None,
+        *,
+        retain_graph: bool = False,
+        create_graph: bool = False,
+    ) -> None:
+        """Add the gradient of this tensor to the `.grad` of every leaf it was made from.
+
+        `gradient` is the cotangent of this tensor; it may be left out for a
+        single element, where it is 1. What the graph kept is dropped as it is
+        used; `retain_graph` keeps it for another backward. With `create_graph`
+        the gradients are tensors that can be differentiated again.
+
+        Raises `BackwardError` where nothing was recorded, where the graph was
+        used before, and, naming the operation, where a derivative fails; every
+        `.grad` is then as it was. Raises `NotDifferentiableError` for a result
+        of several elements without a `gradient`.
+        """
+        node = self.node
+        if node is None:
+            raise BackwardError(
+                "backward: this Tensor was made from nothing that requires a gradient, under "
+                "no_grad(), or was detached. Make an input with tensor(..., requires_grad=True)"
+            )
+        seed = self._seed(gradient)
+        if create_graph:
+            seed = seed if type(seed) in traced_types else self.tape.lift(seed)
+        found = walk(
+            [(node, conjugate(seed))],
+            self.tape,
+            retain_graph=retain_graph or create_graph,
+            create_graph=create_graph,
+        )
+        nodes = list(found)
+        gradients = [conjugate(found[n]) for n in nodes]
+        if not create_graph:
+            gradients = hand_out(gradients, gradient, self.value)
+        added = [g if n.grad is None else n.grad + g for n, g in zip(nodes, gradients, strict=True)]
+        for n, total in zip(nodes, added, strict=True):
+            self._extra(n).grad = total
+
+    def _seed(self, gradient: Any) -> Any:
+        if gradient is None:
+            if self.size != 1:
+                raise NotDifferentiableError(
+                    f"backward: the gradient of a result of shape {tuple(self.shape)} needs a "
+                    f"cotangent: sum() it, or call backward(gradient) with that shape"
+                )
+            return backend_of(self).xp.ones_like(innermost(self))
+        if type(gradient) not in traced_types:
+            gradient = asarray(gradient, backend=backend_of(self), dtype=self.dtype)
+        elif gradient.trace is self.trace and gradient.node is None:
+            gradient = gradient.value
+        if tuple(gradient.shape) != tuple(self.shape):
+            raise ShapeError(
+                f"backward: the gradient has shape {tuple(gradient.shape)}, the result "
+                f"{tuple(self.shape)}"
+            )
+        return gradient
+
+    def _require_leaf(self, what: str) -> None:
+        if not self.is_leaf:
+            raise BackwardError(f"{what}: this Tensor is the result of an operation; detach() it")
+
+
+#: The tape of every tensor that a user makes: the oldest of all tapes.
+EAGER = Tape(Tensor, id=0)
+
+
+def leaf_node(value: Any) -> Node:
+    """A node for an input. Raises `DtypeError` where values are not floating."""
+    if not is_inexact(value):
+        raise DtypeError(
+            f"only real and complex floating arrays have a gradient, got dtype {value.dtype}; "
+            f"convert with dtype='float32' or astype first"
+        )
+    return Node(None, (), (), value.shape, value.dtype, Extra(keeps_grad=True))
+
+
+def tensor(
+    data: Any,
+    requires_grad: bool = False,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    backend: str | Backend | None = None,
+) -> Tensor:
+    """A Tensor around a copy of `data`: numbers, nested lists or an array of any library.
+
+    Host data is created on the active backend; an array of another library
+    stays there unless `backend` says otherwise.
+
+    >>> tensor([1.0, 2.0], requires_grad=True)
+    Tensor([1. 2.], dtype=float64, backend='numpy', requires_grad=True)
+
+    Raises `DtypeError` for integers or bools with `requires_grad`.
+    """
+    if isinstance(data, Tensor):
+        data = data.value
+    value = asarray(data, backend=backend, dtype=dtype, device=device, copy=True)
+    return Tensor(value, EAGER, leaf_node(value) if requires_grad else None)

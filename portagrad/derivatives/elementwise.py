@@ -1,0 +1,143 @@
+"""Derivatives of the element-wise functions, a line each.
+
+Rules are plain transposition: a cotangent `g` pairs with a tangent `t` as
+Re(sum(g * t)), so no formula conjugates; the engine turns this into the
+direction of steepest ascent at its two ends (see docs/design).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from portagrad import array_api as xp
+from portagrad.array_api.data_type import is_complex
+
+
+def _divide_or_zero(x1: Any, x2: Any) -> Any:
+    """x1 / x2, and 0 where x2 is 0: the symmetric choice at a kink."""
+    zero = x2 == 0
+    return xp.where(zero, 0.0, x1 / xp.where(zero, 1.0, x2))
+
+
+def _is_kept(x: Any, out: Any) -> Any:
+    """Where a choice between operands took x (a nan is always taken)."""
+    return (x == out) | (x != x) if hasattr(x, "dtype") else out == x
+
+
+def _share(g: Any, x: Any, other: Any, out: Any) -> Any:
+    """The part of g for x where a maximum or minimum took x; half of it in a tie."""
+    tie = xp.where(_is_kept(other, out), g / 2, g)
+    return xp.where(_is_kept(x, out), tie, 0.0)
+
+
+def _flip_where_signs_differ(g: Any, x1: Any, x2: Any) -> Any:
+    second = xp.signbit(x2) if hasattr(x2, "dtype") else math.copysign(1.0, x2) < 0
+    differ = xp.signbit(x1) != second
+    return xp.where(differ, -g, g)
+
+
+def _abs_slope(x: Any) -> Any:
+    return xp.conj(xp.sign(x)) if is_complex(x) else xp.sign(x)
+
+
+def _clip_x(g: Any, x: Any, min: Any, max: Any) -> Any:
+    """1 inside and at both bounds, 0 outside."""
+    if min is not None:
+        g = xp.where(x < min, 0.0, g)
+    if max is not None:
+        g = xp.where(x > max, 0.0, g)
+    return g
+
+
+def _pow_base(g: Any, x1: Any, x2: Any) -> Any:
+    if not hasattr(x2, "dtype"):
+        if x2 == 0:
+            return xp.zeros_like(g)
+        return g * x1 * 2 if x2 == 2 else g * (x2 * x1 ** (x2 - 1))
+    never = x2 == 0
+    return g * xp.where(never, 0.0, x2 * x1 ** xp.where(never, 1.0, x2 - 1))
+
+
+def _pow_exponent(g: Any, x1: Any, out: Any) -> Any:
+    if not hasattr(x1, "dtype"):
+        return xp.zeros_like(g) if x1 == 0 else g * (out * _log_of_number(x1))
+    zero = x1 == 0
+    return g * xp.where(zero, 0.0, out * xp.log(xp.where(zero, 1.0, x1)))
+
+
+def _log_of_number(x: complex) -> complex:
+    import cmath
+
+    if isinstance(x, complex):
+        return cmath.log(x)
+    return math.log(x) if x > 0 else math.nan
+
+
+def _sign(g: Any, x: Any, out: Any) -> Any:
+    if not is_complex(x):
+        return xp.zeros_like(g)
+    along = xp.astype(xp.real(g * out), x.dtype)  # moving outwards does not turn x / |x|
+    return _divide_or_zero(g - along * xp.conj(out), xp.astype(xp.abs(x), x.dtype))
+
+
+xp.abs.defvjp(x=lambda g, x: g * _abs_slope(x))
+xp.acos.defvjp(x=lambda g, x: -g / xp.sqrt(1 - x * x))
+xp.acosh.defvjp(x=lambda g, x: g / (xp.sqrt(x - 1) * xp.sqrt(x + 1)))
+xp.add.defvjp(x1=lambda g: g, x2=lambda g: g)
+xp.asin.defvjp(x=lambda g, x: g / xp.sqrt(1 - x * x))
+xp.asinh.defvjp(x=lambda g, x: g / xp.sqrt(x * x + 1))
+xp.atan.defvjp(x=lambda g, x: g / (x * x + 1))
+xp.atan2.defvjp(
+    x1=lambda g, x1, x2: g * _divide_or_zero(x2, x1 * x1 + x2 * x2),
+    x2=lambda g, x1, x2: g * _divide_or_zero(-x1, x1 * x1 + x2 * x2),
+)
+xp.atanh.defvjp(x=lambda g, x: g / (1 - x * x))
+xp.clip.defvjp(
+    x=_clip_x,
+    min=lambda g, x, min: xp.where(x < min, g, 0.0),
+    max=lambda g, x, max: xp.where(x > max, g, 0.0),
+)
+xp.conj.defvjp(x=lambda g: xp.conj(g))
+xp.copysign.defvjp(x1=_flip_where_signs_differ, x2=lambda g: xp.zeros_like(g))
+xp.cos.defvjp(x=lambda g, x: -g * xp.sin(x))
+xp.cosh.defvjp(x=lambda g, x: g * xp.sinh(x))
+xp.divide.defvjp(x1=lambda g, x2: g / x2, x2=lambda g, x2, out: -g * out / x2)
+xp.exp.defvjp(x=lambda g, out: g * out)
+xp.expm1.defvjp(x=lambda g, out: g * (out + 1))
+xp.hypot.defvjp(
+    x1=lambda g, x1, out: g * _divide_or_zero(x1, out),
+    x2=lambda g, x2, out: g * _divide_or_zero(x2, out),
+)
+xp.imag.defvjp(x=lambda g, x_dtype: xp.astype(g, x_dtype) * -1j)
+xp.log.defvjp(x=lambda g, x: g / x)
+xp.log1p.defvjp(x=lambda g, x: g / (x + 1))
+xp.log2.defvjp(x=lambda g, x: g / (x * math.log(2)))
+xp.log10.defvjp(x=lambda g, x: g / (x * math.log(10)))
+xp.logaddexp.defvjp(
+    x1=lambda g, x1, out: g * xp.exp(x1 - out), x2=lambda g, x2, out: g * xp.exp(x2 - out)
+)
+xp.maximum.defvjp(
+    x1=lambda g, x1, x2, out: _share(g, x1, x2, out),
+    x2=lambda g, x1, x2, out: _share(g, x2, x1, out),
+)
+xp.minimum.defvjp(
+    x1=lambda g, x1, x2, out: _share(g, x1, x2, out),
+    x2=lambda g, x1, x2, out: _share(g, x2, x1, out),
+)
+xp.multiply.defvjp(x1=lambda g, x2: g * x2, x2=lambda g, x1: g * x1)
+xp.negative.defvjp(x=lambda g: -g)
+xp.nextafter.defvjp(x1=lambda g: g, x2=lambda g: xp.zeros_like(g))
+xp.positive.defvjp(x=lambda g: g)
+xp.pow.defvjp(x1=_pow_base, x2=_pow_exponent)
+xp.real.defvjp(x=lambda g: g)
+xp.reciprocal.defvjp(x=lambda g, out: -g * out * out)
+xp.remainder.defvjp(x1=lambda g: g, x2=lambda g, x1, x2: -g * xp.floor_divide(x1, x2))
+xp.sign.defvjp(x=_sign)
+xp.sin.defvjp(x=lambda g, x: g * xp.cos(x))
+xp.sinh.defvjp(x=lambda g, x: g * xp.cosh(x))
+xp.sqrt.defvjp(x=lambda g, out: g / (out * 2))
+xp.square.defvjp(x=lambda g, x: g * x * 2)
+xp.subtract.defvjp(x1=lambda g: g, x2=lambda g: -g)
+xp.tan.defvjp(x=lambda g, out: g * (out * out + 1))
+xp.tanh.defvjp(x=lambda g, out: g * (1 - out * out))

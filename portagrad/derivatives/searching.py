@@ -1,0 +1,10 @@
+"""Derivatives of choosing: the gradient goes where the value came from."""
+
+from __future__ import annotations
+
+from portagrad import array_api as xp
+
+xp.where.defvjp(
+    x1=lambda g, condition: xp.where(condition, g, 0.0),
+    x2=lambda g, condition: xp.where(condition, 0.0, g),
+)

@@ -1,0 +1,41 @@
+"""The automatic wing: layers and losses, the backward left to the tape.
+
+    loss(network(x), target).backward()
+
+The same names, parameters and kernels as `portagrad.manual`.
+"""
+
+from portagrad.nn.activation import (
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+)
+from portagrad.nn.backpropagation import backpropagate
+from portagrad.nn.linear import Linear
+from portagrad.nn.loss import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    Loss,
+    MSELoss,
+)
+from portagrad.nn.module import Module, Parameter
+from portagrad.nn.sequential import Sequential
+
+__all__ = [
+    "Parameter",
+    "Module",
+    "Linear",
+    "Sigmoid",
+    "Tanh",
+    "ReLU",
+    "Softmax",
+    "Sequential",
+    "Loss",
+    "MSELoss",
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "CrossEntropyLoss",
+    "backpropagate",
+]

@@ -1,0 +1,43 @@
+"""The parts of the automatic wing: modules, and parameters that are Tensors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from portagrad.autograd.tensor import EAGER, Tensor, leaf_node
+from portagrad.backend import asarray
+from portagrad.module import Module as Module
+from portagrad.module import Parameter as AnyParameter
+from portagrad.module import require_same_shape
+
+_set_data = vars(Tensor)["data"].fset
+
+
+class Parameter(Tensor, AnyParameter):
+    """A Tensor to train: a leaf of every graph it is used in.
+
+    data: an array of any library, or host data for the active backend; it is
+    copied. `name` is for error messages. Raises `DtypeError` for integers.
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, data: Any, *, name: str = "") -> None:
+        if isinstance(data, Tensor):
+            data = data.data
+        value = asarray(data, copy=True)
+        super().__init__(value, EAGER, leaf_node(value))
+        self.name = name
+
+    @property
+    def data(self) -> Any:
+        """The plain array. Another one of the same shape may be assigned."""
+        return self.value
+
+    @data.setter
+    def data(self, array: Any) -> None:
+        require_same_shape(self.name, self.value, array)
+        _set_data(self, array)
+
+    def __repr__(self) -> str:
+        return "Parameter" + super().__repr__().removeprefix("Tensor")

@@ -1,0 +1,58 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from portagrad import array_api as xp
+from portagrad.array import Array
+from portagrad.optim.optimizer import Optimizer
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, with momentum and weight decay.
+
+    For a parameter θ with gradient g, learning rate η, momentum μ and weight
+    decay λ::
+
+        g ← g + λ θ
+        v ← μ v + g        (v = g in the first step)
+        θ ← θ - η v
+
+    This is `torch.optim.SGD` without dampening. Sutskever et al., "On the
+    importance of initialization and momentum in deep learning" (ICML 2013),
+    have the learning rate inside the velocity, v ← μ v - η g and θ ← θ + v:
+    the same steps as long as η stays the same.
+
+    Raises `ArgumentError` for a learning rate, momentum or weight decay that
+    is negative or not finite, or when there is nothing to train.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Any],
+        learning_rate: float,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, learning_rate=learning_rate)
+        self.momentum = self.number("momentum", momentum)
+        self.weight_decay = self.number("weight_decay", weight_decay)
+        self._velocities: dict[int, Array] = {}
+
+    def update(self, number: int, data: Array, gradient: Array) -> Array:
+        """θ - η v."""
+        if self.weight_decay:
+            gradient = gradient + data * self.weight_decay
+        if self.momentum:
+            velocity = self._velocities.get(number)
+            # The first velocity is a copy: the gradient belongs to its parameter.
+            gradient = (
+                xp.astype(gradient, gradient.dtype, copy=True)
+                if velocity is None
+                else velocity * self.momentum + gradient
+            )
+            self._velocities[number] = gradient
+        updated: Array = data - gradient * self.learning_rate
+        return updated

@@ -1,0 +1,480 @@
+"""Primitives: functions that whoever traces a program gets to see.
+
+A primitive is a function of arrays together with how it is differentiated. On
+plain arrays it is its own body and nothing else. As soon as one operand is a
+`Traced` value, the *newest* trace among the operands handles the call, and
+every other operand is a constant to it. Traces are told apart by ids that are
+never used twice, so they nest in any order and need no global stack.
+
+    @primitive                      a function of the standard; `defvjp` states its rule
+    @elementwise                    one element by element: the library's function of that name
+    @kernel                         a composite; its body is its definition, so with no rule stated
+                                    the body itself is traced. A backend may fuse it, by name.
+    @constant                       piecewise constant: its derivative is zero wherever it has one
+
+A rule is a formula. Its parameters say what has to be kept for it: `g` (the
+cotangent), `out` (the result), any operand, `<operand>_shape` (not the array),
+or any other argument by name.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import itertools
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, TypeVar, cast
+
+from portagrad.backend import active_line, backend_of
+from portagrad.errors import ArgumentError, MissingFunctionError, NotDifferentiableError
+
+P = ParamSpec("P")
+R = TypeVar("R", covariant=True)
+Formula = Callable[..., Any]
+
+fresh_id = itertools.count(1).__next__
+
+
+class Traced:
+    """An array, or another traced value, seen by one trace.
+
+    A subclass on a floor above says what it remembers beside the value.
+    """
+
+    __slots__ = ("__weakref__", "trace", "value")
+    value: Any
+    trace: Trace
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        traced_types.add(cls)
+
+    def __portagrad_value__(self) -> Any:
+        return self.value
+
+
+#: Every class of traced values. `type(x) in traced_types` costs 30 ns where
+#: isinstance against a class with subclasses costs 80.
+traced_types: set[type] = set()
+NO_STATIC: dict[str, Any] = {}
+
+
+class Trace:
+    """One ongoing look at a program: a tape, a forward pass, a recording."""
+
+    __slots__ = ("id",)
+
+    def __init__(self, id: int | None = None) -> None:
+        self.id = fresh_id() if id is None else id
+
+    def process(
+        self, primitive: Primitive, operands: tuple[Any, ...], static: dict[str, Any]
+    ) -> Any:
+        """Do `primitive` on operands of which at least one belongs to this trace."""
+        raise NotImplementedError
+
+    def lift(self, array: Any) -> Any:
+        """An array as a constant of this trace."""
+        raise NotImplementedError
+
+    # The two commonest calls, element-wise functions with no keywords, for a trace
+    # that has a quicker way.
+
+    def unary(self, primitive: Primitive, x: Any) -> Any:
+        """`process` for one operand."""
+        return self.process(primitive, (x,), NO_STATIC)
+
+    def binary(self, primitive: Primitive, x1: Any, x2: Any) -> Any:
+        """`process` for two."""
+        return self.process(primitive, (x1, x2), NO_STATIC)
+
+
+class Mode(NamedTuple):
+    """What the surrounding `with` blocks ask of every tape."""
+
+    paused: int = -1
+    """Tapes with an id up to this one record nothing; newer ones do."""
+    anomaly: bool = False
+    """Remember the line that created each node, and refuse nan in a backward."""
+    outer: Mode | None = None
+    """The mode around the block that set this one."""
+
+
+mode: ContextVar[Mode] = ContextVar("portagrad_mode", default=Mode())  # noqa: B039 - a tuple
+
+
+def recording() -> bool:
+    """Whether gradients are being kept for here: False inside `no_grad()`."""
+    return mode.get().paused < 0
+
+
+def innermost(x: Any) -> Any:
+    """The array inside any number of traced wrappers."""
+    while type(x) in traced_types:
+        x = x.value
+    return x
+
+
+def newest_trace(operands: Sequence[Any]) -> Trace | None:
+    """The trace that handles a call on these operands; None on plain arrays."""
+    newest: Trace | None = None
+    for operand in operands:
+        if type(operand) in traced_types:
+            trace: Trace = operand.trace
+            if newest is None or trace.id > newest.id:
+                newest = trace
+    return newest
+
+
+class Primitive:
+    """The record behind a primitive function: its body, operands and rules."""
+
+    def __init__(
+        self,
+        body: Callable[..., Any],
+        *,
+        fusible: bool = False,
+        constant: bool = False,
+        elementwise: bool = False,
+    ) -> None:
+        signature = inspect.signature(body)
+        parameters = list(signature.parameters.values())
+        self.name = body.__name__
+        self.body = body
+        self.function: Callable[..., Any] = body  # replaced by the dispatching wrapper
+        self.constant = constant
+        self.fusible = fusible
+        self.elementwise = elementwise
+        self.operands = tuple(p.name for p in parameters if "Array" in str(p.annotation))
+        self.statics = tuple(p.name for p in parameters if p.name not in self.operands)
+        self.defaults = {
+            p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty
+        }
+        self.variadic = any("Arrays" in str(p.annotation) for p in parameters)
+        self.starred = any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters)
+        self.variadic = self.variadic or self.starred
+        self.multiple = str(signature.return_annotation).startswith(("tuple", "list"))
+        self.rules: dict[str, Rule] = {}
+        self.joint: Rule | None = None
+        self.plans: dict[int, Plan] = {}
+        self.versions: dict[type, Callable[..., Any]] = {}
+        if self.variadic and len(self.operands) != 1:
+            raise TypeError(f"{self.name}: a list of arrays must be the only operand")
+
+    def __repr__(self) -> str:
+        return f"<primitive {self.name}({', '.join(self.operands)})>"
+
+    @property
+    def has_rules(self) -> bool:
+        """Is a derivative stated?"""
+        return bool(self.rules) or self.joint is not None
+
+    # --- stating derivatives ---
+
+    def defvjp(self, joint: Formula | None = None, /, **formulas: Formula) -> None:
+        """State how a cotangent `g` is pulled back to the operands.
+
+        One formula per operand, by name; or a single joint one that returns a
+        cotangent for every operand, for rules that share work. A `joint`
+        formula may name `needs`, a tuple of bools: what is not needed may be
+        None.
+        """
+        unknown = formulas.keys() - set(self.operands)
+        if unknown or (joint is not None and formulas) or (joint is None and not formulas):
+            raise TypeError(
+                f"{self.name}.defvjp: give one joint formula, or one per operand out of "
+                f"{', '.join(self.operands)}; got {', '.join(formulas) or 'none'}"
+            )
+        if self.variadic and formulas:
+            joint, formulas = formulas[self.operands[0]], {}
+        if joint is not None:
+            self.joint = Rule(self, joint)
+        self.rules.update({name: Rule(self, formula) for name, formula in formulas.items()})
+        self.plans.clear()
+
+    def plan(self, mask: int) -> Plan:
+        """What to keep and compute where the operands in `mask` want a gradient."""
+        plan = self.plans[mask] = self.plans.get(mask) or Plan(self, mask)
+        return plan
+
+    # --- evaluation ---
+
+    def evaluate(self, values: Sequence[Any], static: dict[str, Any]) -> Any:
+        """Call the function on operand values, which an older trace may still own."""
+        if self.variadic and not self.starred:
+            return self.function(list(values), **static)
+        return self.function(*values, **static)
+
+    def expand(self, operands: Sequence[Any], static: dict[str, Any]) -> Any:
+        """Run the body itself on the operands, so that its parts are traced."""
+        if self.variadic and not self.starred:
+            return self.body(list(operands), **static)
+        return self.body(*operands, **static)
+
+    def bind(
+        self, args: tuple[Any, ...], keywords: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Split a call's arguments into operands and static keywords."""
+        if self.starred:
+            return args, keywords
+        if self.variadic:
+            rest = dict(zip(self.statics, args[1:], strict=False))
+            return tuple(args[0]), rest | keywords
+        count = len(self.operands)
+        operands = list(args[:count])
+        static = dict(zip(self.statics, args[count:], strict=False))
+        for name in self.operands[len(operands) :]:
+            if name not in keywords and name not in self.defaults:
+                self.body(*args, **keywords)  # raises Python's own message about the argument
+            operands.append(keywords.get(name, self.defaults.get(name)))
+        static |= {name: v for name, v in keywords.items() if name not in self.operands}
+        return tuple(operands), static
+
+    def version(self, example: Any) -> Callable[..., Any]:
+        """What runs on plain arrays like this one, remembered by type.
+
+        For a kernel that is the backend's own version, for an element-wise
+        function the library's function itself; otherwise the body.
+        """
+        version = self.body
+        if hasattr(example, "dtype"):
+            backend = backend_of(example)
+            if self.fusible:
+                version = backend.kernels.get(self.name, self.body)
+            elif self.elementwise:
+                version = getattr(backend.xp, self.name, self.body)
+            self.versions[type(example)] = version
+        return version
+
+    def on_arrays(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """Call on plain arrays."""
+        try:
+            if self.fusible and args:
+                version = self.versions.get(type(args[0])) or self.version(args[0])
+                return version(*args, **keywords)
+            if self.elementwise and args and type(args[0]) not in self.versions:
+                self.version(args[0])  # for the next call; here the body checks for mixtures
+            return self.body(*args, **keywords)
+        except AttributeError as error:
+            raise self.missing(error) from error
+
+    def missing(self, error: AttributeError) -> Exception:
+        """An AttributeError of an array namespace, said as what it is."""
+        owner = error.obj
+        if inspect.ismodule(owner) and error.name is not None:
+            return MissingFunctionError(
+                f"{self.name}: the array library {owner.__name__} has no {error.name}. "
+                f"{active_line()}"
+            )
+        return error
+
+
+class Rule:
+    """A formula and, for each of its parameters, where the value comes from."""
+
+    def __init__(self, primitive: Primitive, formula: Formula) -> None:
+        self.formula = formula
+        self.sources = tuple(
+            self._source(primitive, name) for name in inspect.signature(formula).parameters
+        )
+
+    @staticmethod
+    def _source(primitive: Primitive, name: str) -> tuple[str, Any]:
+        operand, _, part = name.rpartition("_")
+        if name in ("g", "out", "needs"):
+            return name, None
+        if name in primitive.operands:
+            kind = "all" if primitive.variadic else "operand"
+            return kind, primitive.operands.index(name)
+        if operand in primitive.operands and part in ("shape", "dtype"):
+            kind = "shapes" if primitive.variadic else part
+            return kind, primitive.operands.index(operand)
+        if name in primitive.statics:
+            return "static", name
+        raise TypeError(
+            f"{primitive.name}.defvjp: a formula names {name!r}, which is neither g, out, "
+            f"an operand ({', '.join(primitive.operands)}), an operand's shape, nor an argument"
+        )
+
+
+class Plan:
+    """For one set of operands that want a gradient: what to keep, what to compute.
+
+    `keep(values, out, static)` picks what the formulas name, once, on the way
+    forward; `pull(g, kept)` gives one contribution per operand in `wanted`.
+    Both are compiled from one-line expressions: this is the tape's inner loop.
+    """
+
+    __slots__ = ("keep", "primitive", "pull", "sources", "wanted")
+
+    def __init__(self, primitive: Primitive, mask: int) -> None:
+        self.primitive = primitive
+        self.wanted = tuple(i for i in range(mask.bit_length()) if mask >> i & 1)
+        kept: list[tuple[str, Any]] = []
+
+        def call(number: int, rule: Rule) -> str:
+            arguments = []
+            for source in rule.sources:
+                if source[0] == "g":
+                    arguments.append("g")
+                elif source[0] == "needs":
+                    arguments.append("needs")
+                else:
+                    if source not in kept:
+                        kept.append(source)
+                    arguments.append(f"kept[{kept.index(source)}]")
+            return f"rules[{number}]({', '.join(arguments)})"
+
+        if primitive.joint is not None:
+            rules = [primitive.joint]
+            calls = f"pick({call(0, primitive.joint)})"
+        else:
+            names = [primitive.operands[i] for i in self.wanted]
+            missing = [name for name in names if name not in primitive.rules]
+            if missing:
+                raise NotDifferentiableError(
+                    f"{primitive.name} states no derivative with respect to "
+                    f"{', '.join(missing)}. Detach that operand, or state one with "
+                    f"{primitive.name}.defvjp({missing[0]}=...)"
+                )
+            rules = [primitive.rules[name] for name in names]
+            calls = f"({''.join(call(n, rule) + ', ' for n, rule in enumerate(rules))})"
+        picks = "".join(_EXPRESSIONS[kind].format(key) + ", " for kind, key in kept)
+        scope = {
+            "rules": tuple(rule.formula for rule in rules),
+            "defaults": primitive.defaults,
+            "pick": lambda cotangents: [cotangents[i] for i in self.wanted],
+            "needs": tuple(bool(mask >> i & 1) for i in range(len(primitive.operands))),
+        }
+        self.sources = tuple(kept)
+        self.keep: Callable[..., tuple[Any, ...]] = eval(
+            f"lambda values, out, static: ({picks})", scope
+        )
+        self.pull: Callable[..., Sequence[Any]] = eval(f"lambda g, kept: {calls}", scope)
+
+
+_EXPRESSIONS = {
+    "out": "out",
+    "operand": "values[{}]",
+    "shape": "getattr(values[{}], 'shape', ())",
+    "dtype": "values[{}].dtype",
+    "all": "list(values)",
+    "shapes": "[v.shape for v in values]",
+    "static": "(static[{0!r}] if {0!r} in static else defaults[{0!r}])",
+}
+
+
+# --- the decorators ----------------------------------------------------------
+
+
+class PrimitiveFunction(Protocol, Generic[P, R]):
+    """A function that is a primitive: called as ever, and told its derivative."""
+
+    primitive: Primitive
+    body: Callable[..., Any]
+    __name__: str
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...  # noqa: D102
+    def defvjp(self, joint: Formula | None = None, /, **formulas: Formula) -> None:
+        """State the derivative; see `Primitive.defvjp`."""
+
+
+def _dispatching(record: Primitive) -> Callable[..., Any]:
+    """The function people call, specialised for the number of its operands.
+
+    No signature is bound on the way: what is positional is an operand, and a
+    plain function of one or two arrays needs nothing more.
+    """
+    on_arrays, versions = record.on_arrays, record.versions
+
+    def unary(x: Any, /) -> Any:
+        kind = type(x)
+        if kind in traced_types:
+            return x.trace.unary(record, x)
+        if kind in versions:
+            return versions[kind](x)
+        return on_arrays((x,), NO_STATIC)
+
+    def binary(x1: Any, x2: Any, /) -> Any:
+        kind = type(x1)
+        if kind in traced_types:
+            trace = x1.trace
+            if type(x2) in traced_types and x2.trace.id > trace.id:
+                trace = x2.trace
+            return trace.binary(record, x1, x2)
+        if type(x2) in traced_types:
+            return x2.trace.binary(record, x1, x2)
+        if kind in versions and (type(x2) is kind or type(x2) is float):
+            return versions[kind](x1, x2)
+        return on_arrays((x1, x2), NO_STATIC)
+
+    def general(*args: Any, **keywords: Any) -> Any:
+        if record.starred:
+            trace = newest_trace(args)
+        elif record.variadic:
+            trace = newest_trace(args[0]) if args else None
+        else:
+            trace = newest_trace(args)
+            if trace is None and keywords:
+                trace = newest_trace(list(keywords.values()))
+        if trace is None:
+            return on_arrays(args, keywords)
+        operands, static = record.bind(args, keywords)
+        return trace.process(record, operands, static)
+
+    plain = not (record.statics or record.variadic or record.defaults or record.multiple)
+    if plain and len(record.operands) == 1:
+        return unary
+    if plain and len(record.operands) == 2:
+        return binary
+    return general
+
+
+def _declare(body: Callable[P, R], **kind: bool) -> PrimitiveFunction[P, R]:
+    record = Primitive(body, **kind)
+    function = functools.wraps(body)(_dispatching(record))
+    record.function = function
+    declared = cast(Any, function)
+    declared.primitive = record
+    declared.body = body
+    declared.defvjp = record.defvjp
+    return cast("PrimitiveFunction[P, R]", function)
+
+
+def primitive(body: Callable[P, R]) -> PrimitiveFunction[P, R]:
+    """Make `body` a primitive: it is traced as one step and needs a stated rule.
+
+    Operands are the parameters annotated `Array` (`Arrays` for a list of
+    them); all others are static. The body only ever sees plain arrays.
+    """
+    return _declare(body)
+
+
+def elementwise(body: Callable[P, R]) -> PrimitiveFunction[P, R]:
+    """Make `body` a primitive that every array library has under the same name.
+
+    On plain arrays of one library its function is called directly: two Python
+    calls less, which a chain of small operations feels.
+    """
+    return _declare(body, elementwise=True)
+
+
+def kernel(body: Callable[P, R]) -> PrimitiveFunction[P, R]:
+    """Make `body` a kernel: a primitive whose body, in standard functions, defines it.
+
+    With a rule stated it is one step of a trace; with none, its body is traced
+    in its place. A backend may offer a fused version under the same name.
+    """
+    return _declare(body, fusible=True)
+
+
+def constant(body: Callable[P, R]) -> PrimitiveFunction[P, R]:
+    """Make `body` a primitive whose derivative is zero (a comparison, `floor`, `argmax`)."""
+    return _declare(body, constant=True)
+
+
+def require_operand(name: str, x: Any) -> None:
+    """Refuse what is no array where one is needed."""
+    if not hasattr(x, "dtype"):
+        raise ArgumentError(f"{name}: expected an array, got {type(x).__name__}")

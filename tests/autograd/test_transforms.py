@@ -1,0 +1,116 @@
+"""grad and value_and_grad: functions of functions on plain arrays."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import portagrad as pg
+from portagrad import array_api as xp
+
+
+def test_plain_arrays_in_plain_arrays_out(backend, xp):
+    x = pg.asarray([1.0, 2.0, 3.0], backend=backend, dtype="float32")
+    value, gradient = pg.value_and_grad(lambda x: (x * x).sum())(x)
+    assert type(gradient) is type(x)
+    assert gradient.dtype == x.dtype
+    assert gradient.device == x.device
+    np.testing.assert_allclose(pg.to_numpy(gradient), [2.0, 4.0, 6.0])
+    assert type(value) is type(x)
+    assert pg.to_numpy(value) == 14.0
+
+
+def test_second_and_third_derivative():
+    f = lambda x: x**4  # noqa: E731
+    assert float(pg.grad(pg.grad(f))(2.0)) == 48.0
+    assert float(pg.grad(pg.grad(pg.grad(f)))(2.0)) == 48.0
+
+
+def test_argnums():
+    f = lambda a, b, c: (a * b).sum() + c  # noqa: E731
+    a, b = np.asarray([1.0, 2.0]), np.asarray([3.0, 4.0])
+    np.testing.assert_array_equal(pg.grad(f, 1)(a, b, 5.0), a)
+    first, last = pg.grad(f, (0, -1))(a, b, 5.0)
+    np.testing.assert_array_equal(first, b)
+    assert float(last) == 1.0
+    with pytest.raises(ValueError, match="argnums=3"):
+        pg.grad(f, 3)(a, b, 5.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Weights:
+    w: np.ndarray
+    b: np.ndarray
+
+
+def test_containers_come_back_as_they_were():
+    tree = {"layers": [Weights(np.ones((2, 2)), np.zeros(2)), (np.ones(2), None)]}
+
+    def f(tree):
+        layer, (scale, _) = tree["layers"]
+        return xp.sum((np.ones(2) @ layer.w + layer.b) * scale)
+
+    gradient = pg.grad(f)(tree)
+    assert isinstance(gradient["layers"][0], Weights)
+    np.testing.assert_array_equal(gradient["layers"][0].w, np.ones((2, 2)))
+    np.testing.assert_array_equal(gradient["layers"][1][0], [2.0, 2.0])
+    assert gradient["layers"][1][1] is None
+
+
+def test_has_aux():
+    (value, aux), gradient = pg.value_and_grad(lambda x: (x * x, {"y": x + 1}), has_aux=True)(2.0)
+    assert (float(value), float(aux["y"]), float(gradient)) == (4.0, 3.0, 4.0)
+    assert not isinstance(aux["y"], pg.Tensor)
+    gradient, aux = pg.grad(lambda x: (x * x, "note"), has_aux=True)(2.0)
+    assert aux == "note"
+
+
+def test_unused_inputs_get_zeros():
+    x, y = np.ones(3, "float32"), np.ones((2, 2))
+    gx, gy = pg.grad(lambda x, y: x.sum(), (0, 1))(x, y)
+    np.testing.assert_array_equal(gy, np.zeros((2, 2)))
+    assert gy.dtype == np.float64
+    assert gx.dtype == np.float32
+
+
+def test_a_constant_function_has_gradient_zero():
+    assert float(pg.grad(lambda x: 3.0)(1.0)) == 0.0
+    assert float(pg.grad(lambda x: xp.argmax(x))(np.asarray([1.0, 2.0])).sum()) == 0.0
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "bool"])
+def test_integer_arguments_are_refused(dtype):
+    with pytest.raises(TypeError, match=dtype):
+        pg.grad(lambda x: x.sum())(np.ones(2, dtype))
+
+
+def test_python_integers_are_refused():
+    with pytest.raises(TypeError, match="int"):
+        pg.grad(lambda x: x * x)(3)
+
+
+def test_a_result_of_several_elements_is_refused():
+    with pytest.raises(TypeError, match=r"returned shape \(2,\)"):
+        pg.grad(lambda x: x * x)(np.ones(2))
+
+
+def test_a_result_that_is_no_array_is_refused():
+    with pytest.raises(TypeError, match="returned dict"):
+        pg.grad(lambda x: {"loss": x})(1.0)
+
+
+def test_the_gradient_of_a_complex_argument_is_the_ascent_direction():
+    z = np.asarray([1 + 2j, 3 - 1j])
+    gradient = pg.grad(lambda z: xp.sum(xp.abs(z) ** 2))(z)
+    np.testing.assert_allclose(gradient, 2 * z)
+    gradient = pg.grad(lambda z: xp.sum(xp.real(z * xp.conj(z))))(z)
+    np.testing.assert_allclose(gradient, 2 * z)
+    assert float(pg.grad(lambda x: xp.imag(x * 1j))(1.0)) == 1.0
+
+
+def test_inputs_are_left_alone_and_not_shared():
+    x = np.arange(3.0)
+    gradient = pg.grad(lambda x: (x * 1.0).sum())(x)
+    assert not np.shares_memory(x, gradient)
+    np.testing.assert_array_equal(x, np.arange(3.0))
+    gradient[0] = 5.0

@@ -1,0 +1,56 @@
+"""A backend's fused kernels against the kernels they stand for."""
+
+import numpy as np
+import pytest
+
+from portagrad import kernels
+from portagrad.backend import asarray, to_numpy, use_backend
+from portagrad.testing.backend import FUNCTIONS
+
+#: The ends, the middle, and where a product or an exponential could overflow.
+POINTS = [-np.inf, -1000.0, -90.0, -1.5, -1e-8, -0.0, 0.0, 1e-8, 0.3, 1.5, 90.0, 1000.0, np.inf]
+TOLERANCE = {"float16": 2e-3, "float32": 1e-6, "float64": 1e-14}
+
+
+@pytest.fixture(params=[pytest.param("cupy", marks=pytest.mark.gpu)])
+def fused(request):
+    """The kernels of each backend that fuses some, which is in force."""
+    with use_backend(request.param) as backend:
+        yield backend.kernels
+
+
+def test_every_fused_kernel_stands_for_a_kernel(fused):
+    for name in fused:
+        assert name in kernels.__all__
+        assert getattr(kernels, name).primitive.fusible
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("name", ["sigmoid", "tanh", "relu"])
+def test_activations_equal_their_definitions(fused, name, dtype):
+    """Forward and backward, in every precision, also transposed and with g of another dtype."""
+    points = np.array([*POINTS, np.nan] * 2, dtype=dtype).reshape(4, 7)
+    for host in (points, points.T, points[::2, 1:], points[0, 0], points[:0]):
+        x = asarray(host)
+        out = fused[name](x)
+        check(out, getattr(kernels, name).body(x), TOLERANCE[dtype])
+        for g_dtype in (dtype, "float32"):
+            g = asarray(np.linspace(-3, 3, host.size, dtype=g_dtype).reshape(host.shape))
+            back = fused[f"{name}_backward"](g, out)
+            check(back, getattr(kernels, f"{name}_backward").body(g, out), TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "tanh", "relu"])
+def test_activations_take_integers(fused, name):
+    x = asarray([-2, 0, 3])
+    check(fused[name](x), getattr(kernels, name).body(x), 1e-6)
+
+
+def check(found, expected, tolerance):
+    assert found.dtype == expected.dtype
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(to_numpy(found), to_numpy(expected), rtol=tolerance, atol=0)
+
+
+def test_the_conformance_suite_asks_for_functions_once():
+    assert sorted(set(FUNCTIONS)) == FUNCTIONS

@@ -1,0 +1,111 @@
+"""One `backend` fixture over all array libraries, and what tests of a device need."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
+from typing import Any
+
+import pytest
+
+from portagrad.backend import Backend, active, use_backend
+from portagrad.backend.catalogue import forget_types
+from portagrad.backend.registry import registry
+from portagrad.errors import BackendError
+
+#: What the fixture runs over: a name, a device, the marks of the parameter.
+BACKENDS = [
+    pytest.param(("numpy", None), id="numpy"),
+    pytest.param(("array_api_strict", "device1"), id="strict-device1"),
+    pytest.param(("array_api_strict", "no_float64"), id="strict-no_float64"),
+    pytest.param(("torch", None), id="torch"),
+    pytest.param(("cupy", None), id="cupy", marks=pytest.mark.gpu),
+]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--require-gpu",
+        action="store_true",
+        help="fail the tests marked `gpu`, instead of skipping them, where no GPU works",
+    )
+
+
+@cache
+def why_not(name: str, device: str | None = None) -> str:
+    """The probe's reason why a backend cannot be used here; empty where it can."""
+    try:
+        registry.load(name).on(device).probe()
+    except BackendError as error:
+        return str(error)
+    return ""
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu") and (reason := why_not("cupy")):
+        if item.config.getoption("--require-gpu"):
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def _unchanged_backends(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every test starts from NumPy and leaves no backend chosen or registered."""
+    monkeypatch.delenv(active.VARIABLE, raising=False)
+    monkeypatch.setattr(active.Process, "chosen", None)
+    monkeypatch.setattr(active.Process, "from_environment", None)
+    before = dict(registry._registered)
+    yield
+    if registry._registered != before:
+        registry._registered = before
+        forget_types()
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    """Each backend in turn, in force while the test runs: `portagrad.asarray` makes its arrays."""
+    name, device = request.param
+    if reason := why_not(name, device):
+        pytest.skip(reason)
+    with use_backend(name, device=device) as chosen:
+        yield chosen
+
+
+@pytest.fixture
+def xp(backend: Backend) -> Any:
+    """The Array API namespace of each backend in turn. Pass `device=backend.device` to create."""
+    return backend.xp
+
+
+@pytest.fixture
+def float64(backend: Backend) -> str:
+    """The name "float64", where the backend's device has it; other devices are skipped."""
+    if backend.device_name() == "no_float64":
+        pytest.skip("the device has no float64")
+    return "float64"
+
+
+@pytest.fixture
+def no_host_sync(monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[None]]:
+    """Around a training step: `with no_host_sync():` no value may come back to the host.
+
+    array-api-strict's devices refuse most of what would make a GPU wait, and still
+    allow `float(x)` and `bool(x)`, and indices whose result has an unknown shape.
+    """
+    strict = pytest.importorskip("array_api_strict")
+    array = type(strict.empty(0))
+
+    def refuse(method: str) -> Callable[..., Any]:
+        def read(self: Any, *args: Any) -> Any:
+            raise AssertionError(f"{method} reads a value: a GPU would have to be waited for")
+
+        return read
+
+    @contextmanager
+    def guard() -> Iterator[None]:
+        flags = strict.ArrayAPIStrictFlags(boolean_indexing=False, data_dependent_shapes=False)
+        with monkeypatch.context() as patch, flags:
+            for method in ("__bool__", "__float__", "__int__", "__index__", "__complex__"):
+                patch.setattr(array, method, refuse(method))
+            yield
+
+    return guard
