@@ -53,6 +53,10 @@ class Traced:
     def __portagrad_value__(self) -> Any:
         return self.value
 
+    def is_constant(self) -> bool:
+        """Does its trace remember nothing of it but the value?"""
+        return False
+
 
 #: Every class of traced values. `type(x) in traced_types` costs 30 ns where
 #: isinstance against a class with subclasses costs 80.
@@ -116,6 +120,13 @@ def innermost(x: Any) -> Any:
     return x
 
 
+def settled(x: Any) -> Any:
+    """x without the wrappers around a constant."""
+    while type(x) in traced_types and x.is_constant():
+        x = x.value
+    return x
+
+
 def newest_trace(operands: Sequence[Any]) -> Trace | None:
     """The trace that handles a call on these operands; None on plain arrays."""
     newest: Trace | None = None
@@ -155,6 +166,14 @@ class Primitive:
         self.starred = any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters)
         self.variadic = self.variadic or self.starred
         self.multiple = str(signature.return_annotation).startswith(("tuple", "list"))
+        #: Arguments that are no operands but have no name for a caller either.
+        self.unnamed = tuple(
+            p.name
+            for p in parameters
+            if p.kind is inspect.Parameter.POSITIONAL_ONLY and p.name in self.statics
+        )
+        #: Told of every result that may share its elements with the first operand.
+        self.linked: Callable[[Any, Any, dict[str, Any]], None] | None = None
         self.rules: dict[str, Rule] = {}
         self.joint: Rule | None = None
         self.plans: dict[int, Plan] = {}
@@ -202,15 +221,21 @@ class Primitive:
 
     def evaluate(self, values: Sequence[Any], static: dict[str, Any]) -> Any:
         """Call the function on operand values, which an older trace may still own."""
-        if self.variadic and not self.starred:
-            return self.function(list(values), **static)
-        return self.function(*values, **static)
+        return self._call(self.function, values, static)
 
     def expand(self, operands: Sequence[Any], static: dict[str, Any]) -> Any:
         """Run the body itself on the operands, so that its parts are traced."""
+        return self._call(self.body, operands, static)
+
+    def _call(
+        self, function: Callable[..., Any], operands: Sequence[Any], static: dict[str, Any]
+    ) -> Any:
         if self.variadic and not self.starred:
-            return self.body(list(operands), **static)
-        return self.body(*operands, **static)
+            return function(list(operands), **static)
+        if self.unnamed:
+            static = dict(static)
+            return function(*operands, *[static.pop(name) for name in self.unnamed], **static)
+        return function(*operands, **static)
 
     def bind(
         self, args: tuple[Any, ...], keywords: dict[str, Any]
@@ -387,6 +412,7 @@ def _dispatching(record: Primitive) -> Callable[..., Any]:
     plain function of one or two arrays needs nothing more.
     """
     on_arrays, versions = record.on_arrays, record.versions
+    operand_names = frozenset(record.operands)
 
     def unary(x: Any, /) -> Any:
         kind = type(x)
@@ -417,14 +443,17 @@ def _dispatching(record: Primitive) -> Callable[..., Any]:
         else:
             trace = newest_trace(args)
             if trace is None and keywords:
-                trace = newest_trace(list(keywords.values()))
+                trace = newest_trace([keywords[name] for name in operand_names & keywords.keys()])
         if trace is None:
             return on_arrays(args, keywords)
         operands, static = record.bind(args, keywords)
-        return trace.process(record, operands, static)
+        out = trace.process(record, operands, static)
+        if record.linked is not None:
+            record.linked(out, operands[0], static)
+        return out
 
     plain = not (record.statics or record.variadic or record.defaults or record.multiple)
-    if plain and len(record.operands) == 1:
+    if plain and len(record.operands) == 1 and (record.elementwise or record.fusible):
         return unary
     if plain and len(record.operands) == 2:
         return binary

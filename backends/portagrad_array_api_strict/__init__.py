@@ -23,6 +23,9 @@ class ArrayApiStrictBackend(Backend):
     def to_numpy(self, x: Any) -> numpy.ndarray[Any, Any]:
         return numpy.array(x.to_device(self.default_device()), copy=True)
 
+    def may_share(self, view: Any, base: Any) -> bool:
+        return bool(numpy.may_share_memory(view._array, base._array))
+
     def on_host(self, x: Any) -> bool:
         return bool(x.device == self.default_device())
 

@@ -45,7 +45,7 @@ class CupyBackend(Backend):
     def kernels(self) -> Mapping[str, Callable[..., Any]]:
         return self._fused
 
-    def array_types(self) -> tuple[type, ...]:
+    def array_types(self) -> tuple[type[Any], ...]:
         return (self._cupy.ndarray,)
 
     # --- devices ---
@@ -72,7 +72,15 @@ class CupyBackend(Backend):
     def check_device(self) -> None:
         if not self.devices():
             raise RuntimeError("no CUDA device was found")
-        self.device.compute_capability  # noqa: B018 - asks the driver about the device
+        device, current = self.device, self.default_device()
+        if device != current:
+            # array-api-compat's creation functions pass the device over (its issue 293), and a
+            # kernel runs on the current device wherever its arrays are.
+            raise RuntimeError(
+                f"CuPy works on its current device, which is cuda:{current.id}; make "
+                f"cuda:{device.id} the current one, with cupy.cuda.Device({device.id}).use()"
+            )
+        device.compute_capability  # noqa: B018 - asks the driver about the device
 
     # --- data ---
 
@@ -87,6 +95,9 @@ class CupyBackend(Backend):
             else:
                 import_module("cupyx").scatter_add(result, key, values)
         return cast(Array, result)
+
+    def may_share(self, view: Any, base: Any) -> bool:
+        return bool(self._cupy.may_share_memory(view, base))
 
     def synchronize(self) -> None:
         self.device.synchronize()

@@ -16,10 +16,10 @@ class NumpyBackend(Backend):
     name = "numpy"
     namespace = "array_api_compat.numpy"
 
-    def array_types(self) -> tuple[type, ...]:
+    def array_types(self) -> tuple[type[Any], ...]:
         return (numpy.ndarray,)
 
-    def scalar_types(self) -> tuple[type, ...]:
+    def scalar_types(self) -> tuple[type[Any], ...]:
         return (numpy.generic,)
 
     def default_device(self) -> Device:
@@ -38,6 +38,9 @@ class NumpyBackend(Backend):
         else:
             numpy.add.at(result, key, values)
         return result
+
+    def may_share(self, view: Any, base: Any) -> bool:
+        return view.base is not None and bool(numpy.may_share_memory(view, base))
 
     def on_host(self, x: Any) -> bool:
         return True

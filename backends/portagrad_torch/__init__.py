@@ -24,7 +24,7 @@ class TorchBackend(Backend):
     def _torch(self) -> ModuleType:
         return import_module("torch")
 
-    def array_types(self) -> tuple[type, ...]:
+    def array_types(self) -> tuple[type[Any], ...]:
         return (self._torch.Tensor,)
 
     def default_device(self) -> Device:
@@ -69,6 +69,17 @@ class TorchBackend(Backend):
         places = torch.arange(result.numel(), device=values.device).reshape(shape)[key]
         result.view(-1).index_add_(0, places.reshape(-1), values.reshape(-1))
         return cast(Array, result)
+
+    def index_set(self, x: Any, key: Any, values: Any) -> Array:
+        result = x.detach().clone()
+        result[key] = values
+        return cast(Array, result)
+
+    def to_device(self, x: Any, device: Any, stream: Any = None) -> Array:
+        return cast(Array, x.to(self.find_device(device)))
+
+    def may_share(self, view: Any, base: Any) -> bool:
+        return bool(view.untyped_storage().data_ptr() == base.untyped_storage().data_ptr())
 
     def synchronize(self) -> None:
         kind = self.device.type

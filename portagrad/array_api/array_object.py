@@ -10,13 +10,17 @@ from collections.abc import Iterator
 from typing import Any
 
 from portagrad.array import Axis, Device, DType, Shape
+from portagrad.array_api import data_type, linear_algebra, manipulation, numpy_protocol, statistical
 from portagrad.array_api import elementwise as e
-from portagrad.array_api import linear_algebra, manipulation, statistical
+from portagrad.array_api.assignment import index_set
 from portagrad.array_api.data_type import is_complex
-from portagrad.array_api.indexing import getitem
-from portagrad.backend import to_numpy
-from portagrad.errors import NotDifferentiableError, ShapeError
+from portagrad.array_api.indexing import getitem, plain_key
+from portagrad.array_api.views import write
+from portagrad.backend import asarray, backend_of, to_numpy
+from portagrad.errors import ArgumentError, NotDifferentiableError, ShapeError
 from portagrad.primitive import Traced, innermost
+
+SUPPORTED_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
 
 #: Types seen to be operands: asking an object for its dtype costs more than a look-up.
 _operand_types: set[type] = {bool, int, float, complex}
@@ -33,10 +37,12 @@ def _is_operand(x: Any) -> bool:
 class ArrayObject(Traced):
     """A traced value that is an array of the standard."""
 
-    __slots__ = ()
+    #: `alias` is there only on values that share elements with others (views.py).
+    __slots__ = ("alias",)
 
     # NumPy and CuPy leave `ndarray + traced` to the traced operand because of these.
-    __array_ufunc__ = None
+    __array_ufunc__ = numpy_protocol.array_ufunc
+    __array_function__ = numpy_protocol.array_function
     __array_priority__ = 1000
 
     # --- attributes ---
@@ -144,10 +150,66 @@ class ArrayObject(Traced):
             array = array.astype(dtype)
         return array.copy() if copy else array
 
-    # --- operators ---
+    def __dlpack__(self, **keywords: Any) -> Any:
+        if self.is_differentiated():
+            raise NotDifferentiableError(
+                "a value that is being differentiated cannot be handed to another library: its "
+                "gradient would be lost. .detach() it first"
+            )
+        return innermost(self).__dlpack__(**keywords)
+
+    def __dlpack_device__(self) -> Any:
+        return innermost(self).__dlpack_device__()
+
+    def to_device(self, device: Device, /, *, stream: Any = None) -> Any:
+        """The same values on another device; gradients come back to this one."""
+        return data_type.move(self, device, self.device, stream)
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        """The standard's functions, bound to this value's library."""
+        if api_version is not None and api_version not in SUPPORTED_VERSIONS:
+            raise ArgumentError(
+                f"__array_namespace__: version {api_version!r} is not among "
+                f"{', '.join(SUPPORTED_VERSIONS)}"
+            )
+        return self._bound_namespace()
+
+    def _bound_namespace(self) -> Any:
+        """The namespace; the floor that has tensors knows how to bind it."""
+        raise NotImplementedError
+
+    # --- picking and assigning ---
 
     def __getitem__(self, key: Any, /) -> Any:
-        return getitem(self, key)
+        return getitem(self, plain_key(key))
+
+    def __setitem__(self, key: Any, value: Any, /) -> None:
+        if isinstance(value, (list, tuple)):
+            value = asarray(value, backend=backend_of(self))
+        if hasattr(value, "dtype") and value.dtype != self.dtype:
+            value = data_type.astype(value, self.dtype)
+        write(self, index_set(self, value, plain_key(key)))
+
+    def become(self, new: Any) -> None:
+        """Take over the value and the history of `new`: what an assignment comes down to."""
+        raise NotImplementedError
+
+    def _in_place(self, function: Any, other: Any) -> Any:
+        """`self op= other`: the result keeps the dtype and the shape of self."""
+        if type(other) not in _operand_types and not _is_operand(other):
+            return NotImplemented
+        new = function(self, other)
+        if tuple(new.shape) != tuple(self.shape):
+            raise ShapeError(
+                f"in place, {function.__name__} of shape {tuple(self.shape)} and "
+                f"{tuple(getattr(other, 'shape', ()))} would change the shape to {tuple(new.shape)}"
+            )
+        if new.dtype != self.dtype:
+            new = data_type.astype(new, self.dtype)
+        write(self, new)
+        return self
+
+    # --- operators ---
 
     def __neg__(self) -> Any:
         return e.negative(self)
@@ -384,6 +446,45 @@ class ArrayObject(Traced):
             if type(other) in _operand_types or _is_operand(other)
             else NotImplemented
         )
+
+    def __iadd__(self, other: Any, /) -> Any:
+        return self._in_place(e.add, other)
+
+    def __isub__(self, other: Any, /) -> Any:
+        return self._in_place(e.subtract, other)
+
+    def __imul__(self, other: Any, /) -> Any:
+        return self._in_place(e.multiply, other)
+
+    def __itruediv__(self, other: Any, /) -> Any:
+        return self._in_place(e.divide, other)
+
+    def __ifloordiv__(self, other: Any, /) -> Any:
+        return self._in_place(e.floor_divide, other)
+
+    def __imod__(self, other: Any, /) -> Any:
+        return self._in_place(e.remainder, other)
+
+    def __ipow__(self, other: Any, /) -> Any:
+        return self._in_place(e.pow, other)
+
+    def __imatmul__(self, other: Any, /) -> Any:
+        return self._in_place(linear_algebra.matmul, other)
+
+    def __iand__(self, other: Any, /) -> Any:
+        return self._in_place(e.bitwise_and, other)
+
+    def __ior__(self, other: Any, /) -> Any:
+        return self._in_place(e.bitwise_or, other)
+
+    def __ixor__(self, other: Any, /) -> Any:
+        return self._in_place(e.bitwise_xor, other)
+
+    def __ilshift__(self, other: Any, /) -> Any:
+        return self._in_place(e.bitwise_left_shift, other)
+
+    def __irshift__(self, other: Any, /) -> Any:
+        return self._in_place(e.bitwise_right_shift, other)
 
     # Equality is by element, so identity is what a set or a dict can go by.
     __hash__ = object.__hash__

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from portagrad.array import Array, Device, DType
-from portagrad.backend import get_backend, namespace
+from portagrad.backend import backend_of, get_backend, namespace
 from portagrad.primitive import constant, innermost, primitive, traced_types
 
 
@@ -14,6 +14,12 @@ def convert(x: Array, /, dtype: DType, copy: bool, device: Device | None) -> Arr
     """astype to a floating dtype."""
     place = {} if device is None else {"device": device}
     return namespace(x).astype(x, dtype, copy=copy, **place)
+
+
+@primitive
+def move(x: Array, /, device: Device, back: Device, stream: Any = None) -> Array:
+    """x on another device; `back` is where it was, and where its gradient goes."""
+    return backend_of(x).to_device(x, device, stream)
 
 
 @constant

@@ -28,17 +28,17 @@ def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
 @primitive
 def getitem(x: Array, /, key: Any) -> Array:
     """x[key]."""
-    result: Array = x[_plain(key)]
+    result: Array = x[plain_key(key)]
     return result
 
 
 @primitive
 def index_add(values: Array, /, key: Any, shape: Shape) -> Array:
     """Zeros of a shape, with `values` added at `key`; an index named twice adds up."""
-    return backend_of(values).index_add(values, _plain(key), shape)
+    return backend_of(values).index_add(values, plain_key(key), shape)
 
 
-def _plain(key: Any) -> Any:
+def plain_key(key: Any) -> Any:
     """A key whose index arrays are the library's own: no gradient flows to an index."""
     if isinstance(key, tuple):
         return tuple(map(innermost, key))

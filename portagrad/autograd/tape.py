@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from portagrad.array import DType, Shape
 from portagrad.errors import NotDifferentiableError
-from portagrad.primitive import NO_STATIC, Plan, Primitive, Trace, mode, traced_types
+from portagrad.primitive import NO_STATIC, Plan, Primitive, Trace, mode, settled, traced_types
 
 if TYPE_CHECKING:
     from portagrad.autograd.tensor import Tensor
@@ -82,11 +82,13 @@ class Output(Node):
 class Tape(Trace):
     """A trace that remembers operations, to walk them backwards."""
 
-    __slots__ = ("tensor_type",)
+    __slots__ = ("read", "tensor_type")
 
     def __init__(self, tensor_type: type[Tensor], id: int | None = None) -> None:
         super().__init__(id)
         self.tensor_type = tensor_type
+        #: Has the value of something that needs a gradient been read into plain Python?
+        self.read = False
 
     def process(
         self, primitive: Primitive, operands: tuple[Any, ...], static: dict[str, Any]
@@ -131,10 +133,16 @@ class Tape(Trace):
         node2: Any = None
         v1, v2 = x1, x2
         parents: Any
-        if type(x1) in traced_types and x1.trace is self:
-            node1, v1 = x1.node, x1.value
-        if type(x2) in traced_types and x2.trace is self:
-            node2, v2 = x2.node, x2.value
+        if type(x1) in traced_types:
+            if x1.trace is self:
+                node1, v1 = x1.node, x1.value
+            else:
+                v1 = settled(x1)
+        if type(x2) in traced_types:
+            if x2.trace is self:
+                node2, v2 = x2.node, x2.value
+            else:
+                v2 = settled(x2)
         if node1 is None:
             mask, parents = 2, (node2,)
         elif node2 is None:
@@ -165,7 +173,7 @@ class Tape(Trace):
                     parents.append(operand.node)
                     mask |= 1 << i
             else:
-                values.append(operand)
+                values.append(settled(operand))
         return values, mask, tuple(parents)
 
     def _several(

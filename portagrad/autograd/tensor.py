@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, cast
 
 from portagrad.array import Array
 from portagrad.array_api.array_object import ArrayObject
 from portagrad.array_api.data_type import is_inexact
+from portagrad.array_api.numpy_protocol import refuse_assignment
 from portagrad.autograd.backward import conjugate, hand_out, walk
+from portagrad.autograd.namespace import namespace_of
 from portagrad.autograd.tape import Extra, Node, Tape
 from portagrad.backend import Backend, asarray, backend_of
 from portagrad.errors import BackwardError, DtypeError, NotDifferentiableError, ShapeError
@@ -105,6 +108,39 @@ class Tensor(ArrayObject):
     def detach(self) -> Tensor:
         """The same data, with no history: a constant."""
         return Tensor(self.value, self.tape, None)
+
+    def _bound_namespace(self) -> Any:
+        return namespace_of(backend_of(self), EAGER.lift)
+
+    def is_constant(self) -> bool:
+        """Does no gradient flow to it on its own tape?"""
+        return self.node is None
+
+    def _read(self) -> Any:
+        x: Any = self
+        while type(x) in traced_types:
+            if isinstance(x, Tensor) and x.node is not None:
+                refuse_assignment(sys._getframe(2))
+                x.tape.read = True
+            x = x.value
+        return x
+
+    def become(self, new: Any) -> None:
+        """Take over the value and the history of `new`; what an assignment comes down to.
+
+        Raises `BackwardError` for a leaf that requires a gradient: as the result
+        of an operation it would no longer have one of its own.
+        """
+        if self.node is not None and self.is_leaf and self.trace is EAGER:
+            if new.node is not None:
+                raise BackwardError(
+                    "assigning to, or changing in place, a Tensor with requires_grad=True would "
+                    "cut off its gradient: work on a copy (x * 1.0), assign to its .data, or "
+                    "change it under no_grad()"
+                )
+            self.value = new.value
+            return
+        self.value, self.trace, self.node = new.value, new.trace, new.node
 
     def is_differentiated(self) -> bool:
         """Does a gradient flow through this value, or through what is inside of it?"""

@@ -157,6 +157,13 @@ def _pull_back(
             f"{name} returned a complex number; a gradient needs a real one: take real, imag or abs"
         )
     if not own or result.node is None:
+        if tape.read:
+            raise NotDifferentiableError(
+                f"{name} read a value that depends on its arguments into plain Python (float(), "
+                f"int(), item(), bool()) and returned something without a connection to them: "
+                f"this derivative cannot be known. Keep to array functions, or .detach() what is "
+                f"read if it is meant to be a constant"
+            )
         return _lower(value, tape), {}
     plain = innermost(value)
     seed = backend_of(plain).xp.ones_like(plain)

@@ -17,6 +17,7 @@ from portagrad.backend.dispatch import namespace as namespace
 from portagrad.backend.errors import UnknownArrayError as UnknownArrayError
 from portagrad.backend.errors import UnknownDeviceError as UnknownDeviceError
 from portagrad.backend.protocol import Backend as Backend
+from portagrad.backend.protocol import is_basic as is_basic
 from portagrad.backend.transfer import asarray as asarray
 from portagrad.backend.transfer import to_backend as to_backend
 from portagrad.backend.transfer import to_numpy as to_numpy
@@ -30,6 +31,7 @@ __all__ = [
     "asarray",
     "backend_of",
     "get_backend",
+    "is_basic",
     "list_backends",
     "namespace",
     "register_backend",

@@ -75,11 +75,11 @@ class Backend:
         """Fused versions of portagrad's kernels, by the kernels' names."""
         return _NO_KERNELS
 
-    def array_types(self) -> tuple[type, ...]:
+    def array_types(self) -> tuple[type[Any], ...]:
         """The classes of the library's arrays."""
         return (type(self.xp.empty(0)),)
 
-    def scalar_types(self) -> tuple[type, ...]:
+    def scalar_types(self) -> tuple[type[Any], ...]:
         """Classes of scalars that the library hands out and any library takes."""
         return ()
 
@@ -88,7 +88,8 @@ class Backend:
             state = f"version={self.version!r}, device={self.device_name()!r}"
         except Exception as error:  # a repr never fails: the library may not be there
             state = f"not usable here: {type(error).__name__}"
-        return f"Backend(name={self.name!r}, {state}, xp={self.namespace!r})"
+        name = getattr(self, "name", None)
+        return f"Backend(name={name!r}, {state}, xp={self.namespace!r})"
 
     # --- devices and data types ----------------------------------------------
 
@@ -113,11 +114,13 @@ class Backend:
 
     def default_device(self) -> Device:
         """The device that the library uses when none is named."""
-        return self.xp.__array_namespace_info__().default_device()
+        # The namespace's own answer may be None (JAX), and no name of a device.
+        return self.xp.empty(0).device
 
     def devices(self) -> tuple[Device, ...]:
         """The devices there are on this machine."""
-        return tuple(self.xp.__array_namespace_info__().devices())
+        found = self.xp.__array_namespace_info__().devices()
+        return tuple(each for each in found if each is not None)
 
     def device_name(self, device: Device | None = None) -> str:
         """A device as a user would write it; without one, the device of this backend."""
@@ -158,7 +161,9 @@ class Backend:
         """
         if device is not None:
             device = self.find_device(device)
-        elif self.requested_device is not None and not isinstance(x, self.array_types()):
+        elif isinstance(x, self.array_types()):
+            device = x.device  # not every library's asarray leaves an array where it is
+        elif self.requested_device is not None:
             device = self.device
         return cast(Array, self.xp.asarray(x, dtype=self.dtype(dtype), device=device, copy=copy))
 
@@ -186,6 +191,23 @@ class Backend:
         none = xp.zeros(1, dtype=values.dtype, device=values.device)
         spread = xp.where(hits, xp.reshape(values, (1, -1)), none)
         return cast(Array, xp.reshape(xp.sum(spread, axis=1, dtype=values.dtype), shape))
+
+    def index_set(self, x: Any, key: Any, values: Any) -> Array:
+        """A copy of `x` with `values` assigned at `key`; `x` itself is left as it is."""
+        result = self.xp.asarray(x, copy=True)
+        result[key] = values
+        return cast(Array, result)
+
+    def may_share(self, view: Any, base: Any) -> bool:
+        """Would a write into `view`, made from `base`, be seen in `base`?
+
+        Where arrays cannot be written to, views behave as NumPy's do.
+        """
+        return True
+
+    def to_device(self, x: Any, device: Any, stream: Any = None) -> Array:
+        """An own array on another of the library's devices."""
+        return cast(Array, x.to_device(self.find_device(device), stream=stream))
 
     def synchronize(self) -> None:
         """Wait until the device has done all that it was given."""

@@ -170,10 +170,11 @@ def _import_backend(entry: Entry) -> Backend:
                 f"The backend {entry.name!r} ({entry.target}, from {entry.source}) could not be "
                 f"loaded: {own_words(error)}. Other backends are not affected. {active_line()}"
             ) from error
-    if not isinstance(found, Backend):
+    if not isinstance(found, Backend) or not found.library:
         raise BackendLoadError(
             f"The backend {entry.name!r} ({entry.target}, from {entry.source}) could not be "
-            f"loaded: it is no portagrad.backend.Backend but {found!r}. {active_line()}"
+            f"loaded: it is no portagrad.backend.Backend with a name, but {found!r}. "
+            f"{active_line()}"
         )
     return found if found.name == entry.name else found.named(entry.name)
 

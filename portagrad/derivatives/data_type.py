@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from portagrad.array_api.data_type import convert
+from portagrad.array_api.data_type import convert, move
 
 convert.defvjp(x=lambda g: g)
+move.defvjp(x=lambda g, device, back: move(g, back, device))

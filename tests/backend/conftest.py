@@ -29,7 +29,6 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     folder = tmp_path / "plugins"
     folder.mkdir()
     monkeypatch.syspath_prepend(folder)
-    before = set(sys.modules)
 
     def write(distribution: str, text: str | list[str], **modules: str) -> None:
         information = folder / f"{distribution.replace('-', '_')}-1.5.dist-info"
@@ -44,8 +43,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
             (folder / f"{name}.py").write_text(source.format(name=name))
 
     yield write
-    for name in set(sys.modules) - before:
-        if name.startswith("plug_"):
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", "")).startswith(str(folder)):
             del sys.modules[name]
 
 
