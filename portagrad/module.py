@@ -9,9 +9,10 @@ module works, and `super().__init__()` need not be called.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import reprlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -171,17 +172,22 @@ class Module:
         return f"{name}(" + "".join(f"\n  {line}" for line in lines) + ("\n)" if lines else ")")
 
 
-def _items(container: Any) -> Iterator[tuple[Any, Any]]:
-    """The named parts of a module or container; nothing for anything else."""
-    if isinstance(container, Module):
-        yield from vars(container).items()
-    elif isinstance(container, Mapping):
-        yield from container.items()
-    elif isinstance(container, (list, tuple)):
-        yield from enumerate(container)
-    elif dataclasses.is_dataclass(container) and not isinstance(container, type):
-        for field in dataclasses.fields(container):
-            yield field.name, getattr(container, field.name)
+Items = Callable[[Any], Iterable[tuple[Any, Any]]]
+
+
+@functools.cache
+def _opener(kind: Any) -> Items | None:
+    """Find how to list the named parts of a module or container; None for anything else."""
+    if issubclass(kind, Module):
+        return lambda module: vars(module).items()
+    if issubclass(kind, Mapping):
+        return lambda mapping: mapping.items()
+    if issubclass(kind, (list, tuple)):
+        return enumerate
+    if dataclasses.is_dataclass(kind):
+        names = [field.name for field in dataclasses.fields(kind)]
+        return lambda instance: ((name, getattr(instance, name)) for name in names)
+    return None
 
 
 def _walk(node: Any, path: Path, seen: dict[int, Any]) -> Iterator[tuple[Path, Any]]:
@@ -191,13 +197,16 @@ def _walk(node: Any, path: Path, seen: dict[int, Any]) -> Iterator[tuple[Path, A
     seen[id(node)] = node  # held, so that its id stays its own
     if isinstance(node, (Module, Parameter)):
         yield path, node
-    for name, part in _items(node):
-        yield from _walk(part, (*path, name), seen)
+    opener = _opener(node.__class__)
+    for name, part in opener(node) if opener else ():
+        if isinstance(part, Parameter) or _opener(part.__class__):
+            yield from _walk(part, (*path, name), seen)
 
 
 def _children(node: Any) -> Iterator[tuple[Path, Module]]:
     """The modules directly inside, with their paths through containers."""
-    for name, part in _items(node):
+    opener = _opener(node.__class__)
+    for name, part in opener(node) if opener else ():
         if isinstance(part, Module):
             yield (name,), part
         else:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy
 
 from portagrad.array import Array, Device, Shape
 from portagrad.backend.protocol import Backend, is_basic
+from portagrad_numpy.kernels import KERNELS
 
 
 class NumpyBackend(Backend):
@@ -15,6 +17,10 @@ class NumpyBackend(Backend):
 
     name = "numpy"
     namespace = "array_api_compat.numpy"
+
+    @property
+    def kernels(self) -> Mapping[str, Callable[..., Any]]:
+        return KERNELS
 
     def array_types(self) -> tuple[type[Any], ...]:
         return (numpy.ndarray,)

@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy
 
 from portagrad.array import Array, Device, Shape
+from portagrad.backend.dtype import dtype_name
 from portagrad.backend.protocol import Backend, is_basic
 from portagrad.errors import DtypeError
 
@@ -42,6 +43,11 @@ class TorchBackend(Backend):
     def asarray(
         self, x: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None
     ) -> Array:
+        if isinstance(x, numpy.ndarray | numpy.generic) and dtype is not None:
+            # torch.asarray(copy=True) cannot convert a 0-d array (2.13): NumPy does it first.
+            wanted = dtype_name(self.dtype(dtype))
+            if wanted != "bfloat16":
+                x = numpy.asarray(x).astype(wanted, copy=False)
         if not (isinstance(x, self._torch.Tensor) and x.requires_grad):
             return super().asarray(x, dtype=dtype, device=device, copy=copy)
         # torch.asarray warns of a tensor in torch's own graph; `to` keeps it there.

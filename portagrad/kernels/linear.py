@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from portagrad import array_api as xp
-from portagrad.array import Array
+from portagrad.array import Array, Shape
 from portagrad.array_api.data_type import is_inexact
 from portagrad.backend import namespace
 from portagrad.errors import DtypeError, ShapeError
@@ -30,9 +30,7 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     transpose of `torch.nn.Linear.weight`.
     """
     _check(x, weight, bias)
-    y = xp.matmul(rows(x), weight)
-    if x.ndim != 2:
-        y = xp.reshape(y, (*x.shape[:-1], weight.shape[1]))
+    y: Array = from_rows(xp.matmul(rows(x), weight), (*x.shape[:-1], weight.shape[1]))
     return y if bias is None else xp.add(y, bias)
 
 
@@ -47,13 +45,14 @@ def rows(x: Any) -> Any:
     return xp.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
 
 
+def from_rows(x: Any, shape: Shape) -> Any:
+    """Give matrix rows their leading axes back: (N, n) to (..., n)."""
+    return x if len(shape) == 2 else xp.reshape(x, shape)
+
+
 # `.T` of a matrix is a view, which BLAS reads as it is: no copy is made.
 linear.defvjp(
-    x=lambda g, weight, x_shape: (
-        xp.reshape(xp.matmul(rows(g), weight.T), x_shape)
-        if len(x_shape) != 2
-        else xp.matmul(g, weight.T)
-    ),
+    x=lambda g, weight, x_shape: from_rows(xp.matmul(rows(g), weight.T), x_shape),
     weight=lambda g, x: xp.matmul(rows(x).T, rows(g)),
     bias=lambda g: xp.sum(rows(g), axis=0),
 )

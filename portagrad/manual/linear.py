@@ -5,8 +5,8 @@ from __future__ import annotations
 from portagrad import array_api as xp
 from portagrad import initializers, kernels
 from portagrad.array import Array, Device, DType
-from portagrad.kernels.linear import rows
-from portagrad.manual.module import Layer, Parameter
+from portagrad.kernels.linear import from_rows, rows
+from portagrad.manual.module import Layer, Parameter, in_dtype
 
 
 class Linear(Layer):
@@ -49,7 +49,7 @@ class Linear(Layer):
         """dX = g Wᵀ, and dW and db as in `backward_parameters`."""
         x = self._add_gradients(g)
         dx = xp.matmul(rows(g), self.weight.data.T)
-        return xp.astype(xp.reshape(dx, x.shape), x.dtype, copy=False)
+        return in_dtype(from_rows(dx, x.shape), x.dtype)
 
     def backward_parameters(self, g: Array) -> None:
         """dW += Xᵀ g, db += Σ g, summed over all leading axes."""

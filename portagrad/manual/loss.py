@@ -5,7 +5,7 @@ from __future__ import annotations
 from portagrad import array_api as xp
 from portagrad import kernels
 from portagrad.array import Array
-from portagrad.manual.module import Module
+from portagrad.manual.module import Module, in_dtype
 
 
 class Loss(Module):
@@ -28,7 +28,7 @@ class Loss(Module):
         """The gradient of the prediction, in its shape and dtype."""
         prediction, target, value = self.kept()
         g = xp.ones_like(value)  # the derivative of the loss by itself
-        return xp.astype(self.gradient(g, prediction, target), prediction.dtype, copy=False)
+        return in_dtype(self.gradient(g, prediction, target), prediction.dtype)
 
     def value(self, prediction: Array, target: Array) -> Array:
         """The loss itself; each loss defines its own."""

@@ -6,10 +6,15 @@ from typing import Any, Self
 
 from portagrad import array_api as xp
 from portagrad import module
-from portagrad.array import Array, Shape
+from portagrad.array import Array, DType, Shape
 from portagrad.backend import asarray
 from portagrad.errors import BackwardError, ShapeError
 from portagrad.primitive import recording
+
+
+def in_dtype(gradient: Array, dtype: DType) -> Array:
+    """Bring a gradient to the dtype of what it belongs to."""
+    return gradient if gradient.dtype == dtype else xp.astype(gradient, dtype)
 
 
 class Parameter(module.Parameter):
@@ -38,7 +43,7 @@ class Parameter(module.Parameter):
 
     def add_gradient(self, gradient: Array) -> None:
         """Accumulate: a parameter used in several places gets the sum."""
-        gradient = xp.astype(gradient, self._data.dtype, copy=False)
+        gradient = in_dtype(gradient, self._data.dtype)
         self.grad = gradient if self.grad is None else self.grad + gradient
 
     def __repr__(self) -> str:

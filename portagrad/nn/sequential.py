@@ -20,6 +20,12 @@ class Sequential(Module):
                     f"nn.Sequential: argument {number} is a {type(layer).__name__}; pass modules "
                     f"or functions one by one, Sequential(first, second)"
                 )
+            if isinstance(layer, Module) and hasattr(layer, "backward"):
+                raise ArgumentError(
+                    f"nn.Sequential: argument {number}, {type(layer).__name__}, has a backward of "
+                    f"its own, which no tape calls: its parameters would get no gradient. Use the "
+                    f"layer of that name in portagrad.nn"
+                )
         self.layers = list(layers)
 
     def forward(self, x: Array) -> Array:

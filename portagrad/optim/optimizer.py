@@ -62,7 +62,8 @@ class Optimizer:
 
     def step(self) -> None:
         """Replace the data of every parameter that has a gradient."""
-        for number, (name, parameter) in enumerate(zip(self._names, self.parameters, strict=True)):
+        updates = []
+        for number, (name, parameter) in enumerate(zip(self._names, self.parameters)):
             data, gradient = parameter.data, parameter.grad
             if gradient is None:
                 continue
@@ -71,6 +72,8 @@ class Optimizer:
                     f"{type(self).__name__}: parameter {name} has shape {tuple(data.shape)}, but "
                     f"its gradient has shape {tuple(gradient.shape)}: nothing is broadcast"
                 )
+            updates.append((number, parameter, data, gradient))
+        for number, parameter, data, gradient in updates:
             # A new array, never a write: graphs and state may still hold the old one.
             parameter.data = self.update(number, data, gradient)
 
@@ -81,7 +84,8 @@ class Optimizer:
     def zero_grad(self) -> None:
         """Forget the gradients."""
         for parameter in self.parameters:
-            parameter.grad = None
+            if parameter.grad is not None:
+                parameter.grad = None
 
 
 def _named(parameters: Iterable[Any], optimizer: str) -> Iterable[tuple[str, Any]]:
