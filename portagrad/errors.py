@@ -54,6 +54,10 @@ class ShapeError(ArgumentError):
     """Shapes do not fit together."""
 
 
+class AxisError(ShapeError, IndexError):
+    """An array has no such axis."""
+
+
 class DtypeError(PortagradError, TypeError):
     """An array has a dtype the function cannot take."""
 

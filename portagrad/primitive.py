@@ -19,6 +19,7 @@ or any other argument by name.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import itertools
@@ -27,7 +28,13 @@ from contextvars import ContextVar
 from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, TypeVar, cast
 
 from portagrad.backend import active_line, backend_of
-from portagrad.errors import ArgumentError, MissingFunctionError, NotDifferentiableError
+from portagrad.errors import (
+    ArgumentError,
+    AxisError,
+    MissingFunctionError,
+    NotDifferentiableError,
+    PortagradError,
+)
 
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
@@ -125,6 +132,22 @@ def settled(x: Any) -> Any:
     while type(x) in traced_types and x.is_constant():
         x = x.value
     return x
+
+
+def snapshot(x: Any) -> Any:
+    """An array that its owner can no longer change: what a trace may keep of a user's."""
+    take = _snapshots.get(type(x))
+    if take is None:
+        plain = not hasattr(x, "dtype")
+        take = _snapshots[type(x)] = _itself if plain else backend_of(x).snapshot
+    return take(x)
+
+
+def _itself(x: Any) -> Any:
+    return x
+
+
+_snapshots: dict[type, Callable[[Any], Any]] = {}
 
 
 def newest_trace(operands: Sequence[Any]) -> Trace | None:
@@ -281,10 +304,39 @@ class Primitive:
             if self.elementwise and args and type(args[0]) not in self.versions:
                 self.version(args[0])  # for the next call; here the body checks for mixtures
             return self.body(*args, **keywords)
-        except AttributeError as error:
-            raise self.missing(error) from error
+        except Exception as error:
+            raise self.located(error, args, keywords) from error.__cause__
 
-    def missing(self, error: AttributeError) -> Exception:
+    def located(
+        self, error: Exception, operands: Sequence[Any], static: dict[str, Any]
+    ) -> Exception:
+        """An array library's error, saying in which call it arose: function, arguments, shapes."""
+        if isinstance(error, PortagradError) or getattr(error, "located", False):
+            return error
+        if isinstance(error, AttributeError):
+            return self._missing(error)
+        call = ", ".join(
+            [_described(name, x) for name, x in zip(self._names(operands), operands)]
+            + [_described(name, value) for name, value in static.items()]
+        )
+        said = str(error).removeprefix(f"{self.name}: ")
+        text = f"{self.name}: {said} [{call}]"
+        if isinstance(error, IndexError) and isinstance(error, ValueError):
+            return AxisError(text).with_traceback(error.__traceback__)
+        with contextlib.suppress(Exception):
+            # The same object: whoever catches LinAlgError, or torch's own error, still does.
+            error.args = (text, *error.args[1:])
+            error.located = True  # type: ignore[attr-defined]
+        return error
+
+    def _names(self, operands: Sequence[Any]) -> list[str]:
+        if self.variadic and not self.starred:
+            return [*self.operands, *self.statics]
+        if self.starred:
+            return [f"{self.operands[0]}[{i}]" for i in range(len(operands))]
+        return [*self.operands, *self.statics]
+
+    def _missing(self, error: AttributeError) -> Exception:
         """An AttributeError of an array namespace, said as what it is."""
         owner = error.obj
         if inspect.ismodule(owner) and error.name is not None:
@@ -293,6 +345,16 @@ class Primitive:
                 f"{active_line()}"
             )
         return error
+
+
+def _described(name: str, value: Any) -> str:
+    """An argument of a failed call: an array by shape and dtype."""
+    if isinstance(value, (list, tuple)) and any(hasattr(x, "dtype") for x in value):
+        return f"{name}: [{', '.join(_described('', x).lstrip(': ') for x in value)}]"
+    if hasattr(value, "dtype"):
+        return f"{name}: {tuple(value.shape)} {str(value.dtype).rpartition('.')[2]}"
+    text = repr(value)
+    return f"{name}={text if len(text) < 60 else text[:57] + '...'}"
 
 
 class Rule:
@@ -331,7 +393,7 @@ class Plan:
     Both are compiled from one-line expressions: this is the tape's inner loop.
     """
 
-    __slots__ = ("keep", "primitive", "pull", "sources", "wanted")
+    __slots__ = ("holds", "keep", "primitive", "pull", "sources", "wanted")
 
     def __init__(self, primitive: Primitive, mask: int) -> None:
         self.primitive = primitive
@@ -373,6 +435,10 @@ class Plan:
             "needs": tuple(bool(mask >> i & 1) for i in range(len(primitive.operands))),
         }
         self.sources = tuple(kept)
+        #: The operands that are kept themselves, as bits.
+        self.holds = sum({1 << key for kind, key in kept if kind == "operand"})
+        if any(kind == "all" for kind, _ in kept):
+            self.holds = -1
         self.keep: Callable[..., tuple[Any, ...]] = eval(
             f"lambda values, out, static: ({picks})", scope
         )
@@ -432,7 +498,10 @@ def _dispatching(record: Primitive) -> Callable[..., Any]:
         if type(x2) in traced_types:
             return x2.trace.binary(record, x1, x2)
         if kind in versions and (type(x2) is kind or type(x2) is float):
-            return versions[kind](x1, x2)
+            try:
+                return versions[kind](x1, x2)
+            except Exception as error:
+                raise record.located(error, (x1, x2), NO_STATIC) from error.__cause__
         return on_arrays((x1, x2), NO_STATIC)
 
     def general(*args: Any, **keywords: Any) -> Any:

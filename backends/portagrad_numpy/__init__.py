@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy
 
@@ -44,6 +44,9 @@ class NumpyBackend(Backend):
         else:
             numpy.add.at(result, key, values)
         return result
+
+    def snapshot(self, x: Any) -> Array:
+        return cast(Array, x.copy() if x.flags.writeable else x)
 
     def may_share(self, view: Any, base: Any) -> bool:
         return view.base is not None and bool(numpy.may_share_memory(view, base))

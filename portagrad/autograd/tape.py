@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from portagrad.array import DType, Shape
 from portagrad.errors import NotDifferentiableError
-from portagrad.primitive import NO_STATIC, Plan, Primitive, Trace, mode, settled, traced_types
+from portagrad.primitive import (
+    NO_STATIC,
+    Plan,
+    Primitive,
+    Trace,
+    mode,
+    settled,
+    snapshot,
+    traced_types,
+)
 
 if TYPE_CHECKING:
     from portagrad.autograd.tensor import Tensor
@@ -95,7 +104,7 @@ class Tape(Trace):
     ) -> Any:
         """Compute a call and, where an operand wants a gradient, record it."""
         paused, anomaly, _ = mode.get()
-        values, mask, parents = self._unwrap(operands)
+        values, mask, parents, plain = self._unwrap(operands)
         if not mask or self.id <= paused or primitive.constant:
             out = primitive.evaluate(values, static)
             if isinstance(out, (tuple, list)):
@@ -105,6 +114,10 @@ class Tape(Trace):
             return self._without_rule(primitive, operands, static)
         plan = primitive.plans.get(mask) or primitive.plan(mask)
         out = primitive.evaluate(values, static)
+        if plain & plan.holds:
+            values = [
+                snapshot(v) if (plain & plan.holds) >> i & 1 else v for i, v in enumerate(values)
+            ]
         kept = plan.keep(values, out, static)
         extra = Extra(where=users_line()) if anomaly else None
         if primitive.multiple:
@@ -133,16 +146,21 @@ class Tape(Trace):
         node2: Any = None
         v1, v2 = x1, x2
         parents: Any
+        plain = 0
         if type(x1) in traced_types:
             if x1.trace is self:
                 node1, v1 = x1.node, x1.value
             else:
                 v1 = settled(x1)
+        else:
+            plain = 1
         if type(x2) in traced_types:
             if x2.trace is self:
                 node2, v2 = x2.node, x2.value
             else:
                 v2 = settled(x2)
+        else:
+            plain += 2
         if node1 is None:
             mask, parents = 2, (node2,)
         elif node2 is None:
@@ -155,17 +173,22 @@ class Tape(Trace):
             return self.process(primitive, (x1, x2), NO_STATIC)
         kind = type(v1)
         if kind is type(v2) or type(v2) is float:
-            out = primitive.versions.get(kind, primitive.function)(v1, v2)
+            try:
+                out = primitive.versions.get(kind, primitive.function)(v1, v2)
+            except Exception as error:
+                raise primitive.located(error, (v1, v2), NO_STATIC) from error.__cause__
         else:
             out = primitive.function(v1, v2)
+        if plain & plan.holds:
+            v1, v2 = (snapshot(v1), v2) if plain == 1 else (v1, snapshot(v2))
         kept = plan.keep((v1, v2), out, NO_STATIC)
         return self.tensor_type(out, self, Node(plan, parents, kept, out.shape, out.dtype))
 
-    def _unwrap(self, operands: tuple[Any, ...]) -> tuple[list[Any], int, tuple[Node, ...]]:
-        """The values of this tape's operands, which of them want a gradient, and their nodes."""
+    def _unwrap(self, operands: tuple[Any, ...]) -> tuple[list[Any], int, tuple[Node, ...], int]:
+        """The values of operands, which of them want a gradient, their nodes, which are plain."""
         values = []
         parents = []
-        mask = 0
+        mask = plain = 0
         for i, operand in enumerate(operands):
             if type(operand) in traced_types and operand.trace is self:
                 values.append(operand.value)
@@ -174,7 +197,9 @@ class Tape(Trace):
                     mask |= 1 << i
             else:
                 values.append(settled(operand))
-        return values, mask, tuple(parents)
+                if type(operand) not in traced_types:
+                    plain |= 1 << i
+        return values, mask, tuple(parents), plain
 
     def _several(
         self,

@@ -12,7 +12,7 @@ from portagrad.autograd.tape import Tape
 from portagrad.autograd.tensor import Tensor, leaf_node
 from portagrad.backend import asarray, backend_of, namespace
 from portagrad.errors import ArgumentError, DtypeError, NotDifferentiableError
-from portagrad.primitive import innermost, traced_types
+from portagrad.primitive import innermost, snapshot, traced_types
 from portagrad.tree import named_leaves, path_name, tree_leaves, tree_map, tree_unflatten
 
 
@@ -109,7 +109,8 @@ def _lift(tree: Any, tape: Tape, where: str) -> Any:
                 f"{place} is {_described(leaf)}; a gradient is taken with respect to "
                 f"floating-point arrays"
             )
-        value = leaf if type(leaf) in traced_types else asarray(leaf)
+        # A copy: the owner of the array may change it while the function runs.
+        value = leaf if type(leaf) in traced_types else snapshot(asarray(leaf))
         if not is_inexact(value):
             raise DtypeError(
                 f"{place} has dtype {value.dtype}; a gradient is taken with respect to "

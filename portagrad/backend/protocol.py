@@ -205,6 +205,10 @@ class Backend:
         """
         return True
 
+    def snapshot(self, x: Any) -> Array:
+        """The values of `x` as they are now: `x` itself where nobody can change it, else a copy."""
+        return cast(Array, self.xp.asarray(x, copy=True))
+
     def to_device(self, x: Any, device: Any, stream: Any = None) -> Array:
         """An own array on another of the library's devices."""
         return cast(Array, x.to_device(self.find_device(device), stream=stream))

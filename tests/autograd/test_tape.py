@@ -416,3 +416,52 @@ def test_a_primitive_without_a_rule_says_so():
     with pytest.raises(TypeError, match="mystery has no derivative"):
         mystery(leaf(1.0))
     assert float(mystery(pg.tensor(1.0))) == 1.0
+
+
+def test_a_constant_changed_by_its_owner_after_use_makes_no_difference(backend):
+    def changed(array):
+        array[...] = 0.0  # immutable arrays refuse, which is as well
+
+    constant = pg.asarray([2.0, 3.0], dtype="float32", copy=True)
+    other = pg.asarray([5.0, 7.0], dtype="float32", copy=True)
+    x = pg.tensor(pg.asarray([1.0, 1.0], dtype="float32"), requires_grad=True)
+    y = xp.where(xp.greater(x, 0.0), xp.multiply(x, constant), x)
+    z = xp.vecdot(xp.multiply(constant, y), other)
+    for array in (constant, other):
+        try:
+            changed(array)
+        except TypeError:
+            pass
+    z.backward()
+    np.testing.assert_allclose(pg.to_numpy(x.grad), [20.0, 63.0])
+
+
+def test_an_input_changed_while_the_function_runs_makes_no_difference():
+    x = np.asarray([1.0, 2.0])
+
+    def f(v):
+        y = v * v
+        x[:] = 100.0
+        return y.sum()
+
+    np.testing.assert_array_equal(pg.grad(f)(x), [2.0, 4.0])
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda x: xp.add(x, np.ones(5)), ["add", "x1: (2, 3) float64", "x2: (5,) float64"]),
+        (lambda x: xp.matmul(x, x), ["matmul", "x1: (2, 3)", "x2: (2, 3)"]),
+        (lambda x: xp.sum(x, axis=4), ["sum", "axis=4", "(2, 3)"]),
+        (lambda x: xp.reshape(x, (4,)), ["reshape", "shape=(4,)", "(2, 3)"]),
+        (lambda x: xp.concat([x, np.ones((4, 4))]), ["concat", "(2, 3)", "(4, 4)"]),
+        (lambda x: x + np.ones(5), ["add", "(2, 3)", "(5,)"]),
+        (lambda x: x[7], ["getitem", "key=7", "(2, 3)"]),
+    ],
+)
+@pytest.mark.parametrize("wanted", [False, True])
+def test_a_librarys_error_says_in_which_call(call, words, wanted):
+    with pytest.raises((ValueError, IndexError)) as caught:
+        call(pg.tensor(np.ones((2, 3)), requires_grad=wanted))
+    for word in words:
+        assert word in str(caught.value)
