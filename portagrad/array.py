@@ -23,15 +23,25 @@ class Array(Protocol):
     """The part of the standard's array object that the library itself uses."""
 
     @property
-    def dtype(self) -> DType: ...
+    def dtype(self) -> DType:
+        """The data type, one of the library's own."""
+
     @property
-    def device(self) -> Device: ...
+    def device(self) -> Device:
+        """Where the values are."""
+
     @property
-    def ndim(self) -> int: ...
+    def ndim(self) -> int:
+        """The number of axes."""
+
     @property
-    def shape(self) -> Shape: ...
+    def shape(self) -> Shape:
+        """The length of each axis."""
+
     @property
-    def size(self) -> int: ...
+    def size(self) -> int:
+        """The number of elements."""
+
     def __getitem__(self, key: Any, /) -> Any: ...
     def __neg__(self) -> Any: ...
     def __add__(self, other: Any, /) -> Any: ...

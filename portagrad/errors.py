@@ -75,3 +75,14 @@ class NotDifferentiableError(PortagradError, TypeError):
 
 class BackwardError(PortagradError, RuntimeError):
     """The walk back through a graph could not be done."""
+
+
+# --- training and pictures ---------------------------------------------------
+
+
+class DivergedError(PortagradError, ArithmeticError):
+    """The loss of a training run is no number any more."""
+
+
+class MissingExtraError(PortagradError, ImportError):
+    """An optional library is needed for this and not installed."""
