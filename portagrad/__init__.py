@@ -17,12 +17,26 @@ from portagrad import manual as manual
 from portagrad import nn as nn
 from portagrad import optim as optim
 from portagrad.autograd import Tensor as Tensor
+from portagrad.autograd import checkpoint as checkpoint
+from portagrad.autograd import custom_jvp as custom_jvp
+from portagrad.autograd import custom_vjp as custom_vjp
 from portagrad.autograd import detect_anomaly as detect_anomaly
 from portagrad.autograd import enable_grad as enable_grad
 from portagrad.autograd import grad as grad
+from portagrad.autograd import hessian as hessian
+from portagrad.autograd import jacfwd as jacfwd
+from portagrad.autograd import jacobian as jacobian
+from portagrad.autograd import jacrev as jacrev
+from portagrad.autograd import hvp as hvp
+from portagrad.autograd import jvp as jvp
+from portagrad.autograd import linearize as linearize
+from portagrad.autograd import map as map
 from portagrad.autograd import no_grad as no_grad
+from portagrad.autograd import stop_gradient as stop_gradient
 from portagrad.autograd import tensor as tensor
 from portagrad.autograd import value_and_grad as value_and_grad
+from portagrad.autograd import vjp as vjp
+from portagrad.autograd import vmap as vmap
 from portagrad.backend import Backend as Backend
 from portagrad.backend import asarray as asarray
 from portagrad.backend import get_backend as get_backend
@@ -49,11 +63,25 @@ __all__ = [
     "use_backend",
     # gradients
     "Tensor",
+    "checkpoint",
+    "custom_jvp",
+    "custom_vjp",
     "detect_anomaly",
     "enable_grad",
     "grad",
     "no_grad",
+    "stop_gradient",
     "tensor",
+    "hessian",
+    "jacfwd",
+    "jacobian",
+    "jacrev",
+    "hvp",
+    "jvp",
+    "linearize",
+    "vjp",
+    "map",
+    "vmap",
     "value_and_grad",
     # functions and networks
     "array_api",

@@ -77,6 +77,10 @@ class BackwardError(PortagradError, RuntimeError):
     """The walk back through a graph could not be done."""
 
 
+class BatchingError(PortagradError, RuntimeError):
+    """Something cannot be done for all examples of a batch at once."""
+
+
 # --- training and pictures ---------------------------------------------------
 
 

@@ -64,6 +64,10 @@ class Traced:
         """Does its trace remember nothing of it but the value?"""
         return False
 
+    def detached(self) -> Any:
+        """It without the traces that differentiate; see the function of that name."""
+        return detached(self.value)
+
 
 #: Every class of traced values. `type(x) in traced_types` costs 30 ns where
 #: isinstance against a class with subclasses costs 80.
@@ -74,10 +78,16 @@ NO_STATIC: dict[str, Any] = {}
 class Trace:
     """One ongoing look at a program: a tape, a forward pass, a recording."""
 
-    __slots__ = ("id",)
+    __slots__ = ("id", "read")
 
     def __init__(self, id: int | None = None) -> None:
         self.id = fresh_id() if id is None else id
+        #: Has the value of something that is differentiated been read into plain Python?
+        self.read = False
+
+    def reading(self) -> None:
+        """A value of this trace that is no constant is about to become a Python number."""
+        self.read = True
 
     def process(
         self, primitive: Primitive, operands: tuple[Any, ...], static: dict[str, Any]
@@ -101,13 +111,24 @@ class Trace:
         return self.process(primitive, (x1, x2), NO_STATIC)
 
 
+class Watch(NamedTuple):
+    """What is asked of tapes beyond the usual; an operation then takes the slow path."""
+
+    anomaly: bool = False
+    """Remember the line that created each node, and refuse nan in a backward."""
+    skipped: int = -1
+    """The id of a tape that records nothing just now, whatever newer and older ones do."""
+    captured: list[Any] | None = None
+    """Where that tape notes the operands that would have wanted a gradient."""
+
+
 class Mode(NamedTuple):
     """What the surrounding `with` blocks ask of every tape."""
 
     paused: int = -1
     """Tapes with an id up to this one record nothing; newer ones do."""
-    anomaly: bool = False
-    """Remember the line that created each node, and refuse nan in a backward."""
+    watch: Watch | None = None
+    """What else is asked."""
     outer: Mode | None = None
     """The mode around the block that set this one."""
 
@@ -132,6 +153,11 @@ def settled(x: Any) -> Any:
     while type(x) in traced_types and x.is_constant():
         x = x.value
     return x
+
+
+def detached(x: Any) -> Any:
+    """x without the traces that differentiate: where no gradient flows. A batch remains one."""
+    return x.detached() if type(x) in traced_types else x
 
 
 def snapshot(x: Any) -> Any:
@@ -189,6 +215,8 @@ class Primitive:
         self.starred = any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters)
         self.variadic = self.variadic or self.starred
         self.multiple = str(signature.return_annotation).startswith(("tuple", "list"))
+        #: What forward mode may rely on (derivatives/linear.py).
+        self.linear = self.bilinear = False
         #: Arguments that are no operands but have no name for a caller either.
         self.unnamed = tuple(
             p.name
@@ -521,6 +549,25 @@ def _dispatching(record: Primitive) -> Callable[..., Any]:
             record.linked(out, operands[0], static)
         return out
 
+    def keyed(*args: Any, **keywords: Any) -> Any:
+        """The index arrays in a `key` are no operands, but may be a batch."""
+        key = keywords["key"] if "key" in keywords else args[len(record.operands)]
+        parts = key if isinstance(key, tuple) else (key,)
+        if newest_trace((*args, *parts)) is None:
+            return on_arrays(args, keywords)
+        operands, static = record.bind(args, keywords)
+        parts = tuple(map(detached, parts))
+        trace = newest_trace((*operands, *parts))
+        if trace is None:
+            return on_arrays(args, keywords)
+        static["key"] = parts if isinstance(key, tuple) else parts[0]
+        out = trace.process(record, operands, static)
+        if record.linked is not None:
+            record.linked(out, operands[0], static)
+        return out
+
+    if "key" in record.statics:
+        return keyed
     plain = not (record.statics or record.variadic or record.defaults or record.multiple)
     if plain and len(record.operands) == 1 and (record.elementwise or record.fusible):
         return unary

@@ -107,6 +107,33 @@ def tree_unflatten(like: Any, leaves: Iterable[Any]) -> Any:
     return build(like)
 
 
+def prefix_leaves(prefix: Any, tree: Any) -> Iterator[tuple[Path, Any, Any]]:
+    """Every leaf of a tree with its path and what `prefix` says of it.
+
+    A prefix is built as the tree is, down to some depth. What stands there, a None
+    as well, goes for everything below.
+
+    >>> list(prefix_leaves({"a": 0, "b": None}, {"a": [1, 2], "b": 3}))
+    [(('a', 0), 1, 0), (('a', 1), 2, 0), (('b',), 3, None)]
+
+    Raises `ArgumentError` where the two are built differently.
+    """
+    known = None if prefix is None else _children(prefix)
+    if known is None:
+        for path, leaf in named_leaves(tree):
+            yield path, leaf, prefix
+        return
+    children = _children(tree)
+    if children is None or known.keys() != children.keys():
+        raise ArgumentError(
+            f"{type(prefix).__name__} with keys {list(known)} stands for {type(tree).__name__}"
+            + ("" if children is None else f" with keys {list(children)}")
+        )
+    for key, child in children.items():
+        for path, leaf, value in prefix_leaves(known[key], child):
+            yield (key, *path), leaf, value
+
+
 def tree_map(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
     """Apply `function` to every leaf (and to the same leaf of `others`).
 

@@ -18,6 +18,8 @@ BACKENDS = [
     pytest.param(("array_api_strict", "device1"), id="strict-device1"),
     pytest.param(("array_api_strict", "no_float64"), id="strict-no_float64"),
     pytest.param(("torch", None), id="torch"),
+    pytest.param(("jax", None), id="jax"),
+    pytest.param(("dask", None), id="dask"),
     pytest.param(("cupy", None), id="cupy", marks=pytest.mark.gpu),
 ]
 

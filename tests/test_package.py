@@ -18,6 +18,8 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 BACKENDS = {
     "array_api_strict": "portagrad_array_api_strict:backend",
     "cupy": "portagrad_cupy:backend",
+    "dask": "portagrad_dask:backend",
+    "jax": "portagrad_jax:backend",
     "numpy": "portagrad_numpy:backend",
     "torch": "portagrad_torch:backend",
 }
@@ -105,15 +107,6 @@ def test_importing_loads_no_array_library_but_numpy(tmp_path):
     assert "numpy" in loaded
     assert OTHER_LIBRARIES.isdisjoint(loaded)
     assert set(BACKENDS.values()).isdisjoint(f"{name}:backend" for name in loaded)
-
-
-def test_importing_is_quick(tmp_path):
-    """Under 0.15 s beyond NumPy's own import; the least of five, on whatever machine this is."""
-    code = (
-        "import time, numpy; t = time.perf_counter(); import portagrad; "
-        "print(time.perf_counter() - t)"
-    )
-    assert min(float(fresh_python(code, tmp_path)) for _ in range(5)) < 0.15
 
 
 def test_all_is_the_public_api():

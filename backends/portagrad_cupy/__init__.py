@@ -20,6 +20,7 @@ class CupyBackend(Backend):
 
     name = "cupy"
     namespace = "array_api_compat.cupy"
+    special_functions = "cupyx.scipy.special"
     pip_line = 'pip install "portagrad[cuda13x]"'
 
     def install_line(self) -> str:

@@ -17,6 +17,7 @@ class NumpyBackend(Backend):
 
     name = "numpy"
     namespace = "array_api_compat.numpy"
+    special_functions = "scipy.special"
 
     @property
     def kernels(self) -> Mapping[str, Callable[..., Any]]:

@@ -7,6 +7,7 @@ Measured on (256, 512) float32, microseconds: `where(x <= 0, 0, x)` 586 and
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy
@@ -78,7 +79,7 @@ def _alike(g: Any, out: Any) -> bool:
     return _plain(g) and _plain(out) and bool(g.shape == out.shape and g.dtype == out.dtype)
 
 
-KERNELS = {
+KERNELS: dict[str, Callable[..., Any]] = {
     "relu": relu,
     "relu_backward": relu_backward,
     "sigmoid": sigmoid,

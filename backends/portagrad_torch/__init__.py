@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, cast
 
 import numpy
@@ -19,6 +19,19 @@ class TorchBackend(Backend):
 
     name = "torch"
     namespace = "array_api_compat.torch"
+    special_functions = "torch.special"
+    special_names = MappingProxyType(
+        {
+            "j0": "bessel_j0",
+            "j1": "bessel_j1",
+            "k0": "modified_bessel_k0",
+            "k0e": "scaled_modified_bessel_k0",
+            "k1": "modified_bessel_k1",
+            "k1e": "scaled_modified_bessel_k1",
+            "y0": "bessel_y0",
+            "y1": "bessel_y1",
+        }
+    )
     pip_line = 'pip install "portagrad[torch]"'
 
     @property

@@ -6,39 +6,32 @@ functions; a tracer on a floor above subclasses `ArrayObject` and inherits them.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
-from portagrad.array import Axis, Device, DType, Shape
+from portagrad.array import Axis, Device
 from portagrad.array_api import data_type, linear_algebra, manipulation, numpy_protocol, statistical
-from portagrad.array_api import elementwise as e
 from portagrad.array_api.assignment import index_set
 from portagrad.array_api.data_type import is_complex
 from portagrad.array_api.indexing import getitem, plain_key
+from portagrad.array_api.operators import Operators
 from portagrad.array_api.views import write
 from portagrad.backend import asarray, backend_of, to_numpy
 from portagrad.errors import ArgumentError, NotDifferentiableError, ShapeError
-from portagrad.primitive import Traced, innermost
+from portagrad.primitive import innermost, traced_types
 
 SUPPORTED_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
 
-#: Types seen to be operands: asking an object for its dtype costs more than a look-up.
-_operand_types: set[type] = {bool, int, float, complex}
 
-
-def _is_operand(x: Any) -> bool:
-    """Can x stand beside an array in an operator? (A list or a string cannot.)"""
-    if not hasattr(x, "dtype"):
-        return False
-    _operand_types.add(type(x))
-    return True
-
-
-class ArrayObject(Traced):
+class ArrayObject(Operators):
     """A traced value that is an array of the standard."""
 
-    #: `alias` is there only on values that share elements with others (views.py).
-    __slots__ = ("alias",)
+    #: `node` is what the trace remembers beside the value; `alias` is there only on
+    #: values that share elements with others (views.py). Subclasses add no slots, so
+    #: that an assignment can give a value to an object of another trace.
+    __slots__ = ("alias", "node")
+    node: Any
 
     # NumPy and CuPy leave `ndarray + traced` to the traced operand because of these.
     __array_ufunc__ = numpy_protocol.array_ufunc
@@ -46,11 +39,6 @@ class ArrayObject(Traced):
     __array_priority__ = 1000
 
     # --- attributes ---
-
-    @property
-    def dtype(self) -> DType:
-        """The data type, one of the library's own."""
-        return self.value.dtype
 
     @property
     def device(self) -> Device:
@@ -61,12 +49,6 @@ class ArrayObject(Traced):
     def ndim(self) -> int:
         """The number of axes."""
         return int(self.value.ndim)
-
-    @property
-    def shape(self) -> Shape:
-        """The length of each axis."""
-        shape: Shape = self.value.shape
-        return shape
 
     @property
     def size(self) -> int:
@@ -96,7 +78,13 @@ class ArrayObject(Traced):
 
     def _read(self) -> Any:
         """The innermost array, on its way out to plain Python."""
-        return innermost(self)
+        x: Any = self
+        while type(x) in traced_types:
+            if not x.is_constant():
+                x.trace.reading()
+                numpy_protocol.refuse_assignment(sys._getframe(2))
+            x = x.value
+        return x
 
     def __bool__(self) -> bool:
         return bool(self._read())
@@ -132,7 +120,11 @@ class ArrayObject(Traced):
     def __iter__(self) -> Iterator[Any]:
         if self.ndim == 0:
             raise TypeError("iteration over an array with no axes")
-        return iter(manipulation.unstack(self))
+        return self._slices()
+
+    def _slices(self) -> Iterator[Any]:
+        # Not before the first is asked for: `numpy.iterable(x)` calls iter(x) and no more.
+        yield from manipulation.unstack(self)
 
     def __format__(self, specification: str) -> str:
         if specification and self.ndim == 0:
@@ -145,18 +137,35 @@ class ArrayObject(Traced):
                 "a value that is being differentiated cannot become a NumPy array: its gradient "
                 "would be lost. Use portagrad.array_api functions on it, or .detach() it first"
             )
+        if copy is False:
+            raise ValueError("a Tensor becomes a NumPy array by copying: copy=False cannot be had")
         array = to_numpy(innermost(self))
         if dtype is not None:
             array = array.astype(dtype)
-        return array.copy() if copy else array
+        return array
 
-    def __dlpack__(self, **keywords: Any) -> Any:
+    def __dlpack__(
+        self,
+        *,
+        stream: Any = None,
+        max_version: tuple[int, int] | None = None,
+        dl_device: tuple[Any, int] | None = None,
+        copy: bool | None = None,
+    ) -> Any:
         if self.is_differentiated():
             raise NotDifferentiableError(
                 "a value that is being differentiated cannot be handed to another library: its "
                 "gradient would be lost. .detach() it first"
             )
-        return innermost(self).__dlpack__(**keywords)
+        asked = {
+            "stream": stream,
+            "max_version": max_version,
+            "dl_device": dl_device,
+            "copy": copy,
+        }
+        # What was not asked for is left to the library: not all of them take every argument.
+        given = {name: value for name, value in asked.items() if value is not None}
+        return innermost(self).__dlpack__(**given)
 
     def __dlpack_device__(self) -> Any:
         return innermost(self).__dlpack_device__()
@@ -192,302 +201,9 @@ class ArrayObject(Traced):
 
     def become(self, new: Any) -> None:
         """Take over the value and the history of `new`: what an assignment comes down to."""
-        raise NotImplementedError
-
-    def _in_place(self, function: Any, other: Any) -> Any:
-        """`self op= other`: the result keeps the dtype and the shape of self."""
-        if type(other) not in _operand_types and not _is_operand(other):
-            return NotImplemented
-        new = function(self, other)
-        if tuple(new.shape) != tuple(self.shape):
-            raise ShapeError(
-                f"in place, {function.__name__} of shape {tuple(self.shape)} and "
-                f"{tuple(getattr(other, 'shape', ()))} would change the shape to {tuple(new.shape)}"
-            )
-        if new.dtype != self.dtype:
-            new = data_type.astype(new, self.dtype)
-        write(self, new)
-        return self
-
-    # --- operators ---
-
-    def __neg__(self) -> Any:
-        return e.negative(self)
-
-    def __pos__(self) -> Any:
-        return e.positive(self)
-
-    def __abs__(self) -> Any:
-        return e.abs(self)
-
-    def __invert__(self) -> Any:
-        return e.bitwise_invert(self)
-
-    def __add__(self, other: Any, /) -> Any:
-        return (
-            e.add(self, other)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __radd__(self, other: Any, /) -> Any:
-        return (
-            e.add(other, self)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __sub__(self, other: Any, /) -> Any:
-        return (
-            e.subtract(self, other)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __rsub__(self, other: Any, /) -> Any:
-        return (
-            e.subtract(other, self)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __mul__(self, other: Any, /) -> Any:
-        return (
-            e.multiply(self, other)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __rmul__(self, other: Any, /) -> Any:
-        return (
-            e.multiply(other, self)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __truediv__(self, other: Any, /) -> Any:
-        return (
-            e.divide(self, other)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __rtruediv__(self, other: Any, /) -> Any:
-        return (
-            e.divide(other, self)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __floordiv__(self, other: Any, /) -> Any:
-        return (
-            e.floor_divide(self, other)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __rfloordiv__(self, other: Any, /) -> Any:
-        return (
-            e.floor_divide(other, self)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __mod__(self, other: Any, /) -> Any:
-        return (
-            e.remainder(self, other)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __rmod__(self, other: Any, /) -> Any:
-        return (
-            e.remainder(other, self)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __pow__(self, other: Any, /) -> Any:
-        return (
-            e.pow(self, other)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __rpow__(self, other: Any, /) -> Any:
-        return (
-            e.pow(other, self)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __matmul__(self, other: Any, /) -> Any:
-        return (
-            linear_algebra.matmul(self, other)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __rmatmul__(self, other: Any, /) -> Any:
-        return (
-            linear_algebra.matmul(other, self)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __and__(self, other: Any, /) -> Any:
-        return (
-            e.bitwise_and(self, other)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __rand__(self, other: Any, /) -> Any:
-        return (
-            e.bitwise_and(other, self)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __or__(self, other: Any, /) -> Any:
-        return (
-            e.bitwise_or(self, other)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __ror__(self, other: Any, /) -> Any:
-        return (
-            e.bitwise_or(other, self)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __xor__(self, other: Any, /) -> Any:
-        return (
-            e.bitwise_xor(self, other)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __rxor__(self, other: Any, /) -> Any:
-        return (
-            e.bitwise_xor(other, self)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __lshift__(self, other: Any, /) -> Any:
-        return (
-            e.bitwise_left_shift(self, other)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __rlshift__(self, other: Any, /) -> Any:
-        return (
-            e.bitwise_left_shift(other, self)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __rshift__(self, other: Any, /) -> Any:
-        return (
-            e.bitwise_right_shift(self, other)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __rrshift__(self, other: Any, /) -> Any:
-        return (
-            e.bitwise_right_shift(other, self)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __eq__(self, other: Any, /) -> Any:
-        return (
-            e.equal(self, other)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __ne__(self, other: Any, /) -> Any:
-        return (
-            e.not_equal(self, other)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __lt__(self, other: Any, /) -> Any:
-        return (
-            e.less(self, other)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __le__(self, other: Any, /) -> Any:
-        return (
-            e.less_equal(self, other)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __gt__(self, other: Any, /) -> Any:
-        return (
-            e.greater(self, other)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __ge__(self, other: Any, /) -> Any:
-        return (
-            e.greater_equal(self, other)
-            if type(other) in _operand_types or _is_operand(other)
-            else NotImplemented
-        )
-
-    def __iadd__(self, other: Any, /) -> Any:
-        return self._in_place(e.add, other)
-
-    def __isub__(self, other: Any, /) -> Any:
-        return self._in_place(e.subtract, other)
-
-    def __imul__(self, other: Any, /) -> Any:
-        return self._in_place(e.multiply, other)
-
-    def __itruediv__(self, other: Any, /) -> Any:
-        return self._in_place(e.divide, other)
-
-    def __ifloordiv__(self, other: Any, /) -> Any:
-        return self._in_place(e.floor_divide, other)
-
-    def __imod__(self, other: Any, /) -> Any:
-        return self._in_place(e.remainder, other)
-
-    def __ipow__(self, other: Any, /) -> Any:
-        return self._in_place(e.pow, other)
-
-    def __imatmul__(self, other: Any, /) -> Any:
-        return self._in_place(linear_algebra.matmul, other)
-
-    def __iand__(self, other: Any, /) -> Any:
-        return self._in_place(e.bitwise_and, other)
-
-    def __ior__(self, other: Any, /) -> Any:
-        return self._in_place(e.bitwise_or, other)
-
-    def __ixor__(self, other: Any, /) -> Any:
-        return self._in_place(e.bitwise_xor, other)
-
-    def __ilshift__(self, other: Any, /) -> Any:
-        return self._in_place(e.bitwise_left_shift, other)
-
-    def __irshift__(self, other: Any, /) -> Any:
-        return self._in_place(e.bitwise_right_shift, other)
-
-    # Equality is by element, so identity is what a set or a dict can go by.
-    __hash__ = object.__hash__
+        if type(new) is not type(self):
+            self.__class__ = type(new)
+        self.value, self.trace, self.node = new.value, new.trace, new.node
 
     # --- the methods that programs written against arrays use ---
 

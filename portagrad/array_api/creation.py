@@ -1,16 +1,35 @@
 """Making arrays.
 
 With an array to go by (`zeros_like`) the result belongs to its library and
-device; from nothing, to the active backend.
+device; from nothing, to the active backend. A value that is a 0-d array (what to
+fill with, where to begin) is such an array too, and keeps its gradient.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from portagrad.array import Array, Arrays, Device, DType, Scalar
+from portagrad.array import Array, ArrayLike, Device, DType, Scalar
+from portagrad.array_api.data_type import astype, result_type
+from portagrad.array_api.elementwise import add, divide, multiply, subtract
+from portagrad.array_api.manipulation import broadcast_to
 from portagrad.backend import get_backend, namespace
-from portagrad.primitive import constant, primitive
+from portagrad.primitive import constant, detached, innermost, primitive
+
+NUMBERS = (bool, int, float, complex)
+
+
+def _counter(like: Array, count: int, dtype: DType) -> Array:
+    """0, 1, ..., count - 1 as numbers of a dtype, beside an array."""
+    array = innermost(like)
+    return namespace(array).arange(max(count, 0), dtype=dtype, device=array.device)
+
+
+def _as_asked(x: Array, dtype: DType | None, device: Device | None, *, copy: bool = False) -> Array:
+    """x in the dtype and on the device that were asked for."""
+    moved = None if device is None or device == x.device else device
+    return astype(x, x.dtype if dtype is None else dtype, copy=copy, device=moved)
 
 
 def _place(device: Device | None) -> dict[str, Any]:
@@ -28,6 +47,12 @@ def arange(
     device: Device | None = None,
 ) -> Array:
     """Evenly spaced numbers in [start, stop) on the active backend."""
+    values: list[Any] = [value for value in (start, stop, step) if hasattr(value, "dtype")]
+    if values:
+        first, last = (0, start) if stop is None else (start, stop)
+        low, high, width = (float(detached(value)) for value in (first, last, step))
+        steps = _counter(values[0], math.ceil((high - low) / width), result_type(*values))
+        return _as_asked(add(first, multiply(steps, step)), dtype, device)
     return get_backend().xp.arange(start, stop, step, dtype=dtype, **_place(device))
 
 
@@ -53,12 +78,15 @@ def eye(
 
 def full(
     shape: int | tuple[int, ...],
-    fill_value: Scalar,
+    fill_value: ArrayLike,
     *,
     dtype: DType | None = None,
     device: Device | None = None,
 ) -> Array:
     """One value everywhere, on the active backend."""
+    if not isinstance(fill_value, NUMBERS):
+        lengths = (shape,) if isinstance(shape, int) else tuple(shape)
+        return _as_asked(broadcast_to(fill_value, lengths), dtype, device, copy=True)
     return get_backend().xp.full(shape, fill_value, dtype=dtype, **_place(device))
 
 
@@ -73,6 +101,13 @@ def linspace(
     endpoint: bool = True,
 ) -> Array:
     """`num` evenly spaced numbers on the active backend."""
+    values: list[Any] = [value for value in (start, stop) if hasattr(value, "dtype")]
+    if values:
+        steps = _counter(values[0], num, result_type(*values))
+        part = divide(steps, max(num - 1 if endpoint else num, 1))
+        # Weights, not steps, so that the last number is `stop` to the last digit.
+        made = add(multiply(subtract(1.0, part), start), multiply(part, stop))
+        return _as_asked(made, dtype, device)
     return get_backend().xp.linspace(
         start, stop, num, dtype=dtype, endpoint=endpoint, **_place(device)
     )
@@ -94,8 +129,8 @@ def zeros(
 
 @constant
 def arange_like(x: Array, /, stop: int) -> Array:
-    """0, 1, ..., stop - 1 in the library and dtype of x, on its device."""
-    return namespace(x).arange(stop, dtype=x.dtype, device=x.device)
+    """The indices 0, 1, ..., stop - 1 in the library of x, on its device."""
+    return namespace(x).arange(stop, device=x.device)
 
 
 @constant
@@ -105,16 +140,26 @@ def empty_like(x: Array, /, *, dtype: DType | None = None, device: Device | None
 
 
 @constant
+def filled_like(
+    x: Array, /, fill_value: Scalar, dtype: DType | None, device: Device | None
+) -> Array:
+    """full_like of a number."""
+    return namespace(x).full_like(x, fill_value, dtype=dtype, device=device or x.device)
+
+
 def full_like(
     x: Array,
     /,
-    fill_value: Scalar,
+    fill_value: ArrayLike,
     *,
     dtype: DType | None = None,
     device: Device | None = None,
 ) -> Array:
     """An array like x with one value everywhere."""
-    return namespace(x).full_like(x, fill_value, dtype=dtype, device=device or x.device)
+    if not isinstance(fill_value, NUMBERS):
+        spread = broadcast_to(fill_value, x.shape)
+        return _as_asked(spread, dtype or x.dtype, device or x.device, copy=True)
+    return filled_like(x, fill_value, dtype, device)
 
 
 @constant

@@ -6,7 +6,8 @@ from typing import Any
 
 from portagrad.array import Array, Device, DType
 from portagrad.backend import backend_of, get_backend, namespace
-from portagrad.primitive import constant, innermost, primitive, traced_types
+from portagrad.errors import BackendError
+from portagrad.primitive import constant, innermost, primitive
 
 
 @primitive
@@ -63,19 +64,32 @@ def iinfo(type: DType | Array, /) -> Any:
 
 def isdtype(dtype: DType, kind: DType | str | tuple[DType | str, ...]) -> bool:
     """Is a dtype of this kind ("real floating", "integral", ...)?"""
-    return bool(get_backend().xp.isdtype(dtype, kind))
+    return bool(_library(dtype).isdtype(dtype, kind))
 
 
 def result_type(*arrays_and_dtypes: Any) -> DType:
     """The dtype these promote to."""
     plain = [innermost(x) for x in arrays_and_dtypes]
-    arrays = [x for x in plain if hasattr(x, "shape")]
-    library = namespace(*arrays) if arrays else get_backend().xp
+    arrays = [x for x in plain if _is_array(x)]
+    library = namespace(*arrays) if arrays else _library(plain[0])
     return library.result_type(*plain)
 
 
+def _is_array(x: Any) -> bool:
+    # Some of NumPy's dtypes are classes of scalars, whose instances have a dtype too.
+    return hasattr(x, "dtype") and not isinstance(x, type)
+
+
 def _library(x: Any) -> Any:
-    """The namespace of an array, or of the active backend for a bare dtype."""
-    if type(x) in traced_types or hasattr(x, "shape"):
+    """The namespace of an array or of the library that a dtype is of; else the active one."""
+    if _is_array(x):
         return namespace(innermost(x))
-    return get_backend().xp
+    kind = x if isinstance(x, type) else type(x)
+    root = kind.__module__.partition(".")[0]
+    active = get_backend()
+    if root == active.library:
+        return active.xp
+    try:
+        return get_backend(root).xp
+    except BackendError:
+        return active.xp

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from portagrad.array import Array, Arrays, Shape
 from portagrad.backend import namespace
+from portagrad.errors import ShapeError
 from portagrad.primitive import primitive
 
 
@@ -13,6 +12,21 @@ from portagrad.primitive import primitive
 def broadcast_arrays(*arrays: Array) -> tuple[Array, ...]:
     """Broadcast arrays against one another."""
     return tuple(namespace(*arrays).broadcast_arrays(*arrays))
+
+
+def broadcast_shapes(*shapes: Shape) -> Shape:
+    """The shape that arrays of these shapes broadcast to. Raises `ShapeError` where there is none.
+
+    >>> broadcast_shapes((3, 1), (2,))
+    (3, 2)
+    """
+    rank = max(map(len, shapes), default=0)
+    padded = [(1,) * (rank - len(shape)) + tuple(shape) for shape in shapes]
+    lengths = [{n for n in column if n != 1} or {1} for column in zip(*padded, strict=True)]
+    if any(len(each) > 1 for each in lengths):
+        shown = " and ".join(str(tuple(shape)) for shape in shapes)
+        raise ShapeError(f"broadcast_shapes: the shapes {shown} do not broadcast together")
+    return tuple(n for (n,) in lengths)
 
 
 @primitive
@@ -28,7 +42,7 @@ def concat(arrays: Arrays, /, *, axis: int | None = 0) -> Array:
 
 
 @primitive
-def expand_dims(x: Array, /, axis: int | tuple[int, ...] = 0) -> Array:
+def expand_dims(x: Array, /, axis: int | tuple[int, ...]) -> Array:
     """Insert axes of length one."""
     return namespace(x).expand_dims(x, axis=axis)
 

@@ -40,6 +40,11 @@ def nonzero(x: Array, /) -> tuple[Array, ...]:
 
 
 @constant
+def search(x1: Array, x2: ArrayLike, sorter: Array | None, /, side: str) -> Array:
+    """searchsorted, with all that may be traced among the operands."""
+    return namespace(x1, x2).searchsorted(x1, x2, side=side, sorter=sorter)
+
+
 def searchsorted(
     x1: Array,
     x2: ArrayLike,
@@ -49,4 +54,4 @@ def searchsorted(
     sorter: Array | None = None,
 ) -> Array:
     """Where elements of x2 would have to go in x1 to keep it sorted."""
-    return namespace(x1, x2).searchsorted(x1, x2, side=side, sorter=sorter)
+    return search(x1, x2, sorter, side)

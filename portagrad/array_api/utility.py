@@ -23,8 +23,9 @@ def diff(
         raise ArgumentError(f"diff: n must be 0 or more, got {n}")
     if prepend is not None or append is not None:
         x = concat([part for part in (prepend, x, append) if part is not None], axis=axis)
-    axis %= x.ndim
-    before = (slice(None),) * axis
+    before = (slice(None),) * (axis % x.ndim)
     for _ in range(n):
-        x = subtract(getitem(x, (*before, slice(1, None))), getitem(x, (*before, slice(None, -1))))
+        length = x.shape[axis]
+        later, earlier = slice(min(1, length), None), slice(None, max(length - 1, 0))
+        x = subtract(getitem(x, (*before, later, ...)), getitem(x, (*before, earlier, ...)))
     return x

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -23,8 +23,11 @@ def walk(
     *,
     retain_graph: bool = False,
     create_graph: bool = False,
+    until: Collection[Node] = (),
 ) -> dict[Node, Any]:
     """Pull cotangents back from `seeds` to every node that keeps its gradient.
+
+    The walk goes no further than the nodes of `until`, whose cotangents come too.
 
     The walk is recorded where a seed is traced, or by the tape itself with
     `create_graph`. Nothing of a node is changed but what it kept, dropped as it is used (unless
@@ -36,11 +39,15 @@ def walk(
         trace = trace or newest_trace([cotangent])
         pending[node] = cotangent if node not in pending else pending[node] + cotangent
     finished: dict[Node, Any] = {}
-    anomaly = mode.get().anomaly
-    for node in _newest_first(pending):
+    watch = mode.get().watch
+    anomaly = watch is not None and watch.anomaly
+    for node in _newest_first(pending, until):
         g = pending.pop(node, None)
         if g is None:
             continue  # a dead branch: nothing of it reached the result
+        if node in until:
+            finished[node] = g
+            continue
         if node.extra is not None and node.extra.keeps_grad:
             finished[node] = g
         plan = node.plan
@@ -68,7 +75,7 @@ def walk(
                 if c.shape != parent.shape:
                     c = sum_to_shape(c, parent.shape)
                 if c.dtype is not parent.dtype and c.dtype != parent.dtype:
-                    c = _to_dtype(c, parent.dtype)
+                    c = to_dtype(c, parent.dtype)
                 if anomaly:
                     _refuse_nan(c, node)
                 before = pending.get(parent)
@@ -82,12 +89,15 @@ def walk(
     return finished
 
 
-def _newest_first(roots: Iterable[Node]) -> list[Node]:
+def _newest_first(roots: Iterable[Node], until: Collection[Node]) -> list[Node]:
     """Every node that leads to the roots; each comes before those it was made from."""
     found = set(roots)
     stack = list(found)
     while stack:
-        for parent in stack.pop().parents:
+        node = stack.pop()
+        if node in until:
+            continue
+        for parent in node.parents:
             if parent not in found:
                 found.add(parent)
                 stack.append(parent)
@@ -118,7 +128,7 @@ def sum_to_shape(x: Any, shape: Shape) -> Any:
     return xp.reshape(x, shape) if ones else x
 
 
-def _to_dtype(x: Any, dtype: Any) -> Any:
+def to_dtype(x: Any, dtype: Any) -> Any:
     """A cotangent in its operand's dtype; of a complex one, a real operand gets the real part."""
     if is_complex(x) and not namespace(innermost(x)).isdtype(dtype, "complex floating"):
         x = xp.real(x)

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from portagrad.backend.scoped import within
-from portagrad.primitive import Mode, fresh_id, mode
+from portagrad.primitive import Mode, Watch, fresh_id, mode
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class _Scope:
+class ModeScope:
     """A re-entrant context manager, and a decorator, over the mode of this thread or task.
 
     It holds nothing itself, so one object may be entered by many threads at once.
@@ -29,10 +29,11 @@ class _Scope:
         mode.set(mode.get().outer or Mode())
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
+        """`function`, which then runs inside this scope."""
         return within(self, function)
 
 
-class no_grad(_Scope):
+class no_grad(ModeScope):
     """Record nothing: results made inside need no gradient and keep nothing alive.
 
     A gradient transform *inside* the block still works.
@@ -49,14 +50,14 @@ class no_grad(_Scope):
         return current._replace(paused=fresh_id())
 
 
-class enable_grad(_Scope):
+class enable_grad(ModeScope):
     """Record again, inside a `no_grad` block."""
 
     def _changed(self, current: Mode) -> Mode:
         return current._replace(paused=-1)
 
 
-class detect_anomaly(_Scope):
+class detect_anomaly(ModeScope):
     """Remember the line that made each node, and stop a backward at the first nan.
 
     Slow, and it reads every gradient: for finding a mistake, not for training.
@@ -64,4 +65,4 @@ class detect_anomaly(_Scope):
     """
 
     def _changed(self, current: Mode) -> Mode:
-        return current._replace(anomaly=True)
+        return current._replace(watch=(current.watch or Watch())._replace(anomaly=True))

@@ -14,18 +14,27 @@ from typing import Any
 
 from portagrad import array_api
 from portagrad.array import Array
-from portagrad.array_api import creation
+from portagrad.array_api.dtypes import NAMES as DTYPES
 from portagrad.backend import Backend, use_backend
 from portagrad.errors import MissingFunctionError
 from portagrad.primitive import innermost, traced_types
 
-#: Functions of no array: the library itself answers, or its arrays become tensors.
-_ANSWERED = {"isdtype", "can_cast", "finfo", "iinfo", "result_type", "__array_namespace_info__"}
-_CREATED = {
-    name
-    for name in dir(creation)
-    if name in ("arange", "empty", "eye", "full", "linspace", "ones", "zeros")
-} | {"asarray", "from_dlpack", "fftfreq", "rfftfreq"}
+#: Namespaces inside the namespace.
+CHAPTERS = frozenset({"fft", "linalg", "special"})
+#: Functions of no array, whose arrays become tensors.
+CREATION = frozenset(
+    {"arange", "empty", "eye", "full", "linspace", "ones", "zeros"}
+    | {"asarray", "from_dlpack", "fftfreq", "rfftfreq"}
+)
+#: Questions about dtypes and devices: the library itself answers.
+QUESTIONS = frozenset(
+    {"isdtype", "can_cast", "finfo", "iinfo", "result_type", "__array_namespace_info__"}
+)
+CONSTANTS = frozenset({"__array_api_version__", "e", "inf", "nan", "newaxis", "pi"})
+
+
+class MissingAttribute(MissingFunctionError, AttributeError):
+    """A namespace has no such name; also an AttributeError, so that `hasattr` is False."""
 
 
 class Namespace:
@@ -47,36 +56,38 @@ class Namespace:
         return f"<namespace {self.__name__} of portagrad over {self._backend.name}>"
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_") and name not in QUESTIONS | CONSTANTS:
+            raise AttributeError(name)
         found = self._find(name)
         self.__dict__[name] = found
         return found
 
     def __dir__(self) -> list[str]:
-        return sorted({*array_api.__dict__, *dir(self._backend.xp)})
+        names = {name for name in dir(self._chapter) if _is_function(self._chapter, name)}
+        if self._chapter is array_api:
+            names |= CHAPTERS | QUESTIONS | CONSTANTS | DTYPES
+        return sorted(name for name in names if hasattr(self, name))
 
     def _find(self, name: str) -> Any:
-        xp = self._backend.xp
-        own = getattr(self._chapter, name, None)
-        if name in ("linalg", "fft", "special") and own is not None:
-            return Namespace(self._backend, f"{self.__name__}.{name}", self._wrap, own)
-        if name in _ANSWERED:
-            return _answered(getattr(xp, name))
-        if name in _CREATED and callable(own):
-            return self._created(own)
-        if callable(own) and not isinstance(own, type):
-            return own
-        if self._chapter is array_api and not name.startswith("_") and hasattr(xp, name):
-            value = getattr(xp, name)
-            if not callable(value) or isinstance(value, type) or name in _DTYPES:
-                return value  # a dtype or a constant
-        if name.startswith("__"):
-            raise AttributeError(name)
+        if self._chapter is array_api:
+            if name in CHAPTERS and hasattr(array_api, name):
+                chapter = getattr(array_api, name)
+                return Namespace(self._backend, f"{self.__name__}.{name}", self._wrap, chapter)
+            if name in QUESTIONS:
+                return _answered(getattr(self._backend.xp, name))
+            if name in CONSTANTS:
+                return getattr(array_api, name)
+        if _is_function(self._chapter, name):
+            function = getattr(self._chapter, name)
+            return self._creating(function) if name in CREATION else function
+        if self._chapter is array_api and _is_dtype(self._backend.xp, name):
+            return getattr(self._backend.xp, name)
         raise MissingAttribute(
             f"portagrad's namespace has no {name}: it is not in the standard, and not among "
             f"what portagrad adds to it"
         )
 
-    def _created(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def _creating(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def create(*args: Any, **keywords: Any) -> Any:
             with use_backend(self._backend):
@@ -86,14 +97,25 @@ class Namespace:
         return create
 
 
-class MissingAttribute(MissingFunctionError, AttributeError):
-    """A namespace has no such name; also an AttributeError, so that `hasattr` is False."""
+def _is_function(chapter: Any, name: str) -> bool:
+    """Is it a public function of this chapter? (Its modules and classes are not.)"""
+    if name.startswith("_") or name in DTYPES:
+        return False
+    found = getattr(chapter, name, None)
+    return callable(found) and not isinstance(found, type)
 
 
-_DTYPES = {
-    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64",
-    "float32", "float64", "complex64", "complex128",
-}  # fmt: skip
+def _is_dtype(xp: Any, name: str) -> bool:
+    """Is it a dtype of the library, of the standard or beyond (float16)?"""
+    found = getattr(xp, name, None)
+    return name in DTYPES or (type(found) is type(xp.float32) and _has_kind(xp, found))
+
+
+def _has_kind(xp: Any, dtype: Any) -> bool:
+    try:
+        return bool(xp.isdtype(dtype, ("bool", "numeric")))
+    except (TypeError, ValueError):
+        return False
 
 
 def _answered(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import traceback
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from portagrad.array import DType, Shape
@@ -91,21 +92,22 @@ class Output(Node):
 class Tape(Trace):
     """A trace that remembers operations, to walk them backwards."""
 
-    __slots__ = ("read", "tensor_type")
+    __slots__ = ("tensor_type",)
 
     def __init__(self, tensor_type: type[Tensor], id: int | None = None) -> None:
         super().__init__(id)
         self.tensor_type = tensor_type
-        #: Has the value of something that needs a gradient been read into plain Python?
-        self.read = False
 
     def process(
         self, primitive: Primitive, operands: tuple[Any, ...], static: dict[str, Any]
     ) -> Any:
         """Compute a call and, where an operand wants a gradient, record it."""
-        paused, anomaly, _ = mode.get()
+        paused, watch, _ = mode.get()
         values, mask, parents, plain = self._unwrap(operands)
-        if not mask or self.id <= paused or primitive.constant:
+        skipped = watch is not None and watch.skipped == self.id
+        if skipped and watch and watch.captured is not None:
+            watch.captured.extend(parents)
+        if not mask or skipped or self.id <= paused or primitive.constant:
             out = primitive.evaluate(values, static)
             if isinstance(out, (tuple, list)):
                 return tuple(self.tensor_type(part, self, None) for part in out)
@@ -119,7 +121,7 @@ class Tape(Trace):
                 snapshot(v) if (plain & plan.holds) >> i & 1 else v for i, v in enumerate(values)
             ]
         kept = plan.keep(values, out, static)
-        extra = Extra(where=users_line()) if anomaly else None
+        extra = Extra(where=users_line()) if watch and watch.anomaly else None
         if primitive.multiple:
             return self._several(plan, parents, kept, out, extra)
         return self.tensor_type(out, self, Node(plan, parents, kept, out.shape, out.dtype, extra))
@@ -130,13 +132,15 @@ class Tape(Trace):
     def unary(self, primitive: Primitive, x: Any) -> Any:
         """`process` for one operand."""
         node = x.node
-        paused, anomaly, _ = mode.get()
+        paused, watch, _ = mode.get()
         plan = primitive.plans.get(1)
-        if node is None or plan is None or anomaly or self.id <= paused:
+        if node is None or plan is None or watch is not None or self.id <= paused:
             return self.process(primitive, (x,), NO_STATIC)
         value = x.value
-        version = primitive.versions.get(type(value), primitive.function)
-        out = version(value)
+        try:
+            out = primitive.versions.get(type(value), primitive.function)(value)
+        except Exception as error:
+            raise primitive.located(error, (value,), NO_STATIC) from error.__cause__
         kept = plan.keep((value,), out, NO_STATIC)
         return self.tensor_type(out, self, Node(plan, (node,), kept, out.shape, out.dtype))
 
@@ -168,8 +172,8 @@ class Tape(Trace):
         else:
             mask, parents = 3, (node1, node2)
         plan = primitive.plans.get(mask)
-        paused, anomaly, _ = mode.get()
-        if plan is None or anomaly or self.id <= paused or node1 is node2 is None:
+        paused, watch, _ = mode.get()
+        if plan is None or watch is not None or self.id <= paused or node1 is node2 is None:
             return self.process(primitive, (x1, x2), NO_STATIC)
         kind = type(v1)
         if kind is type(v2) or type(v2) is float:
@@ -211,9 +215,13 @@ class Tape(Trace):
     ) -> Any:
         """Record an operation with several results."""
         shapes, dtypes = tuple(x.shape for x in out), tuple(x.dtype for x in out)
-        node = Node(plan, parents, kept, shapes, dtypes, extra)
+        return self.outputs(Node(plan, parents, kept, shapes, dtypes, extra), out)
+
+    def outputs(self, node: Node, values: Sequence[Any]) -> tuple[Any, ...]:
+        """The several results of one node."""
         return tuple(
-            self.tensor_type(x, self, Output(node, i, x.shape, x.dtype)) for i, x in enumerate(out)
+            self.tensor_type(x, self, Output(node, i, x.shape, x.dtype))
+            for i, x in enumerate(values)
         )
 
     def _without_rule(
@@ -230,6 +238,18 @@ class Tape(Trace):
     def lift(self, array: Any) -> Any:
         """An array as a tensor that needs no gradient."""
         return self.tensor_type(array, self, None)
+
+
+def lifted(kept: tuple[Any, ...], trace: Trace) -> tuple[Any, ...]:
+    """What was kept for a rule, its plain arrays as constants of a trace."""
+
+    def lift(value: Any) -> Any:
+        if isinstance(value, list):
+            return [lift(each) for each in value]
+        plain = type(value) not in traced_types and hasattr(value, "dtype")
+        return trace.lift(value) if plain else value
+
+    return tuple(map(lift, kept))
 
 
 def traced_again(node: Node, kept: tuple[Any, ...], trace: Trace, own: bool) -> tuple[Any, ...]:

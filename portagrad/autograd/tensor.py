@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any, cast
 
 from portagrad.array import Array
 from portagrad.array_api.array_object import ArrayObject
 from portagrad.array_api.data_type import is_inexact
-from portagrad.array_api.numpy_protocol import refuse_assignment
 from portagrad.autograd.backward import conjugate, hand_out, walk
 from portagrad.autograd.namespace import namespace_of
 from portagrad.autograd.tape import Extra, Node, Tape
@@ -24,7 +22,7 @@ class Tensor(ArrayObject):
     tensors. `data` is the array in it; operations stay in that array's library.
     """
 
-    __slots__ = ("node",)
+    __slots__ = ()
     node: Node | None
 
     def __init__(self, value: Any, trace: Tape, node: Node | None) -> None:
@@ -116,15 +114,6 @@ class Tensor(ArrayObject):
         """Does no gradient flow to it on its own tape?"""
         return self.node is None
 
-    def _read(self) -> Any:
-        x: Any = self
-        while type(x) in traced_types:
-            if isinstance(x, Tensor) and x.node is not None:
-                refuse_assignment(sys._getframe(2))
-                x.tape.read = True
-            x = x.value
-        return x
-
     def become(self, new: Any) -> None:
         """Take over the value and the history of `new`; what an assignment comes down to.
 
@@ -140,7 +129,7 @@ class Tensor(ArrayObject):
                 )
             self.value = new.value
             return
-        self.value, self.trace, self.node = new.value, new.trace, new.node
+        super().become(new)
 
     def is_differentiated(self) -> bool:
         """Does a gradient flow through this value, or through what is inside of it?"""
@@ -233,6 +222,16 @@ def leaf_node(value: Any) -> Node:
             f"convert with dtype='float32' or astype first"
         )
     return Node(None, (), (), value.shape, value.dtype, Extra(keeps_grad=True))
+
+
+def new_tape() -> Tape:
+    """A tape of its own, newer than every other trace there is."""
+    return Tape(Tensor)
+
+
+def new_leaf(value: Any, tape: Tape) -> Tensor:
+    """An array as an input that a tape differentiates with respect to."""
+    return Tensor(value, tape, leaf_node(value))
 
 
 def tensor(

@@ -6,14 +6,22 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from portagrad.array_api.data_type import is_complex, is_inexact
+from portagrad import array_api as xp
+from portagrad.array_api.data_type import is_complex
 from portagrad.autograd.backward import conjugate, hand_out, walk
+from portagrad.autograd.lifting import (
+    is_number_or_array,
+    lift,
+    lift_constants,
+    lower,
+    positions,
+    split_aux,
+)
 from portagrad.autograd.tape import Tape
-from portagrad.autograd.tensor import Tensor, leaf_node
-from portagrad.backend import asarray, backend_of, namespace
-from portagrad.errors import ArgumentError, DtypeError, NotDifferentiableError
-from portagrad.primitive import innermost, snapshot, traced_types
-from portagrad.tree import named_leaves, path_name, tree_leaves, tree_map, tree_unflatten
+from portagrad.autograd.tensor import Tensor, new_leaf, new_tape
+from portagrad.errors import NotDifferentiableError
+from portagrad.primitive import innermost, traced_types
+from portagrad.tree import tree_leaves, tree_map, tree_unflatten
 
 
 def value_and_grad(
@@ -42,22 +50,24 @@ def value_and_grad(
     @functools.wraps(function)
     def differentiated(*args: Any, **keywords: Any) -> tuple[Any, Any]:
         name = getattr(function, "__name__", "function")
-        wanted = _positions(argnums, len(args), name)
-        tape = Tape(Tensor)
-        lifted = list(args)
+        wanted = positions(argnums, len(args), name)
+        tape = new_tape()
+        lifted = lift_constants(list(args), tape)
+        keywords = lift_constants(keywords, tape)
         for position in wanted:
-            lifted[position] = _lift(args[position], tape, f"argument {position} of {name}")
+            where = f"argument {position} of {name}"
+            lifted[position] = lift(args[position], lambda value: new_leaf(value, tape), where)
         inputs = [leaf for p in wanted for leaf in tree_leaves(lifted[p])]
         result = function(*lifted, **keywords)
         aux = None
         if has_aux:
-            result, aux = _split_aux(result, name)
+            result, aux = split_aux(result, name)
         value, cotangents = _pull_back(result, inputs, tape, name)
-        gradients = iter(_gradients(cotangents, inputs))
+        gradients = iter(gradients_of(cotangents, inputs))
         trees = tuple(tree_unflatten(lifted[p], gradients) for p in wanted)
         gradient = trees[0] if isinstance(argnums, int) else trees
         if has_aux:
-            return (value, tree_map(lambda leaf: _lower(leaf, tape), aux)), gradient
+            return (value, tree_map(lambda leaf: lower(leaf, tape), aux)), gradient
         return value, gradient
 
     return differentiated
@@ -88,59 +98,11 @@ def grad(
     return gradient
 
 
-def _positions(argnums: int | Sequence[int], count: int, name: str) -> list[int]:
-    """The positions of the wanted arguments, counted from the front."""
-    numbers = [argnums] if isinstance(argnums, int) else list(argnums)
-    for number in numbers:
-        if not -count <= number < count:
-            raise ArgumentError(
-                f"argnums={argnums}, but {name} was called with {count} positional argument(s)"
-            )
-    return [number % count for number in numbers]
-
-
-def _lift(tree: Any, tape: Tape, where: str) -> Any:
-    """The tree with every array in it turned into an input of the tape."""
-    lifted = []
-    for path, leaf in named_leaves(tree):
-        place = f"{where}, {path_name(path)}" if path else where
-        if isinstance(leaf, (bool, int)) or not _is_number_or_array(leaf):
-            raise DtypeError(
-                f"{place} is {_described(leaf)}; a gradient is taken with respect to "
-                f"floating-point arrays"
-            )
-        # A copy: the owner of the array may change it while the function runs.
-        value = leaf if type(leaf) in traced_types else snapshot(asarray(leaf))
-        if not is_inexact(value):
-            raise DtypeError(
-                f"{place} has dtype {value.dtype}; a gradient is taken with respect to "
-                f"floating-point arrays: convert it first"
-            )
-        lifted.append(Tensor(value, tape, leaf_node(value)))
-    return tree_unflatten(tree, lifted)
-
-
-def _is_number_or_array(x: Any) -> bool:
-    return isinstance(x, (float, complex)) or hasattr(x, "dtype")
-
-
-def _described(x: Any) -> str:
-    return f"{x!r} ({type(x).__name__})" if isinstance(x, (bool, int)) else type(x).__name__
-
-
-def _split_aux(result: Any, name: str) -> tuple[Any, Any]:
-    if not isinstance(result, tuple) or len(result) != 2:
-        raise NotDifferentiableError(
-            f"has_aux=True: {name} must return a pair (value, aux), got {type(result).__name__}"
-        )
-    return result
-
-
 def _pull_back(
     result: Any, inputs: list[Tensor], tape: Tape, name: str
 ) -> tuple[Any, dict[Any, Any]]:
     """The value of the result, and the cotangents of the inputs by node."""
-    if not _is_number_or_array(result) and not isinstance(result, int):
+    if not is_number_or_array(result) and not isinstance(result, int):
         raise NotDifferentiableError(
             f"{name} returned {type(result).__name__}; a gradient needs a single real number. "
             f"Use has_aux=True to return something beside it"
@@ -165,32 +127,16 @@ def _pull_back(
                 f"this derivative cannot be known. Keep to array functions, or .detach() what is "
                 f"read if it is meant to be a constant"
             )
-        return _lower(value, tape), {}
-    plain = innermost(value)
-    seed = backend_of(plain).xp.ones_like(plain)
-    if type(value) in traced_types:
-        seed = value.trace.lift(seed)
-    return _lower(value, tape), walk([(result.node, seed)], tape)
+        return lower(value, tape), {}
+    return lower(value, tape), walk([(result.node, xp.ones_like(value))], tape)
 
 
-def _gradients(cotangents: dict[Any, Any], inputs: list[Tensor]) -> list[Any]:
+def gradients_of(cotangents: dict[Any, Any], inputs: list[Tensor]) -> list[Any]:
     """One gradient per input; zeros where nothing came back."""
     found = []
     for x in inputs:
         g = cotangents.get(x.node)
         if g is None:
-            plain = innermost(x)
-            g = namespace(plain).zeros_like(plain)
+            g = xp.zeros_like(x.value)
         found.append(conjugate(g))
     return hand_out(found, *(innermost(x) for x in inputs))
-
-
-def _lower(leaf: Any, tape: Tape) -> Any:
-    """What a tensor of the tape holds; NumPy's scalars become arrays again."""
-    if type(leaf) in traced_types:
-        if leaf.trace is not tape:
-            return leaf
-        leaf = leaf.value
-    if type(leaf) in traced_types or not hasattr(leaf, "dtype"):
-        return leaf
-    return backend_of(leaf).asarray(leaf)

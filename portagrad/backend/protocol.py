@@ -22,6 +22,7 @@ from portagrad.backend.active import active_line
 from portagrad.backend.dtype import find_dtype
 from portagrad.backend.errors import UnknownDeviceError
 from portagrad.backend.probe import Failure, first_failure, not_installed, unusable
+from portagrad.errors import BackendNotInstalledError, MissingFunctionError
 
 _NO_KERNELS: Mapping[str, Callable[..., Any]] = MappingProxyType({})
 
@@ -46,6 +47,11 @@ class Backend:
     namespace: ClassVar[str] = ""
     #: The command that installs the library.
     pip_line: str = ""
+
+    #: The module with the library's special functions, by SciPy's names; "" where it has none.
+    special_functions: ClassVar[str] = ""
+    #: SciPy's names of functions that the module has under another one.
+    special_names: ClassVar[Mapping[str, str]] = MappingProxyType({})
 
     #: What `on` was given; None leaves new arrays to the library's default device.
     requested_device: Any = None
@@ -74,6 +80,26 @@ class Backend:
     def kernels(self) -> Mapping[str, Callable[..., Any]]:
         """Fused versions of portagrad's kernels, by the kernels' names."""
         return _NO_KERNELS
+
+    def special(self, name: str) -> Callable[..., Any]:
+        """The library's function of that name of `scipy.special`.
+
+        Raises `MissingFunctionError` where the library has none such, and
+        `BackendNotInstalledError` where a library beside it does, which is missing.
+        """
+        try:
+            module = import_module(self.special_functions) if self.special_functions else None
+        except ImportError as error:
+            root = self.special_functions.partition(".")[0]
+            raise BackendNotInstalledError(
+                f"special.{name} of {self.name} arrays is a function of {root}, which is not "
+                f'installed. Install it with `pip install "portagrad[special]"`. {active_line()}'
+            ) from error
+        found = getattr(module, self.special_names.get(name, name), None)
+        if found is None:
+            where = self.special_functions or f"{self.name}, which has no special functions"
+            raise MissingFunctionError(f"special.{name} is not in {where}. {active_line()}")
+        return cast(Callable[..., Any], found)
 
     def array_types(self) -> tuple[type[Any], ...]:
         """The classes of the library's arrays."""

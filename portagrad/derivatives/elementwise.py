@@ -20,6 +20,29 @@ def _divide_or_zero(x1: Any, x2: Any) -> Any:
     return xp.where(zero, 0.0, x1 / xp.where(zero, 1.0, x2))
 
 
+def _length(x: Any) -> Any:
+    """sqrt(x² + 1), without overflow for real numbers."""
+    return xp.sqrt(x * x + 1) if is_complex(x) else xp.hypot(x, 1.0)
+
+
+def _atan(g: Any, x: Any) -> Any:
+    length = _length(x)
+    return g / length / length
+
+
+def _atan2(g: Any, x1: Any, x2: Any, other: Any) -> Any:
+    """g other / (x1² + x2²), divided twice as a square may overflow or vanish."""
+    radius = xp.hypot(x1, x2)
+    return g * _divide_or_zero(_divide_or_zero(other, radius), radius)
+
+
+def _sigmoid(x: Any) -> Any:
+    """1 / (1 + exp(-x)), smooth at 0 and without overflow."""
+    positive = x >= 0
+    small = xp.exp(xp.where(positive, -x, x))
+    return xp.where(positive, 1.0, small) / (small + 1)
+
+
 def _is_kept(x: Any, out: Any) -> Any:
     """Where a choice between operands took x (a nan is always taken)."""
     return (x == out) | (x != x) if hasattr(x, "dtype") else out == x
@@ -31,14 +54,8 @@ def _share(g: Any, x: Any, other: Any, out: Any) -> Any:
     return xp.where(_is_kept(x, out), tie, 0.0)
 
 
-def _flip_where_signs_differ(g: Any, x1: Any, x2: Any) -> Any:
-    second = xp.signbit(x2) if hasattr(x2, "dtype") else math.copysign(1.0, x2) < 0
-    differ = xp.signbit(x1) != second
-    return xp.where(differ, -g, g)
-
-
-def _abs_slope(x: Any) -> Any:
-    return xp.conj(xp.sign(x)) if is_complex(x) else xp.sign(x)
+def _abs(g: Any, x: Any, out: Any) -> Any:
+    return g * _divide_or_zero(xp.conj(x), out) if is_complex(x) else g * xp.sign(x)
 
 
 def _clip_x(g: Any, x: Any, min: Any, max: Any) -> Any:
@@ -50,28 +67,34 @@ def _clip_x(g: Any, x: Any, min: Any, max: Any) -> Any:
     return g
 
 
+def _clip_min(g: Any, x: Any, min: Any, max: Any) -> Any:
+    """Where the lower bound is the result: where bounds cross, the upper one is."""
+    g = xp.where(x < min, g, 0.0)
+    return g if max is None else xp.where(min > max, 0.0, g)
+
+
+def _clip_max(g: Any, x: Any, min: Any, max: Any) -> Any:
+    above = x > max
+    return xp.where(above if min is None else above | (min > max), g, 0.0)
+
+
 def _pow_base(g: Any, x1: Any, x2: Any) -> Any:
     if not hasattr(x2, "dtype"):
         if x2 == 0:
             return xp.zeros_like(g)
         return g * x1 * 2 if x2 == 2 else g * (x2 * x1 ** (x2 - 1))
     never = x2 == 0
-    return g * xp.where(never, 0.0, x2 * x1 ** xp.where(never, 1.0, x2 - 1))
+    return g * xp.where(never, 0, x2 * x1 ** xp.where(never, 1, x2 - 1))
 
 
-def _pow_exponent(g: Any, x1: Any, out: Any) -> Any:
+def _pow_exponent(g: Any, x1: Any, x2: Any, out: Any) -> Any:
+    """out log(x1): at x1 = 0 the limit from above, 0 for x2 > 0 and by convention for x2 = 0."""
     if not hasattr(x1, "dtype"):
-        return xp.zeros_like(g) if x1 == 0 else g * (out * _log_of_number(x1))
-    zero = x1 == 0
+        x1 = xp.full_like(out, x1)
+    elif is_complex(out) and not is_complex(x1):
+        x1 = xp.astype(x1, out.dtype)  # a negative number has a complex logarithm
+    zero = (x1 == 0) & (xp.real(x2) >= 0 if is_complex(x2) else x2 >= 0)
     return g * xp.where(zero, 0.0, out * xp.log(xp.where(zero, 1.0, x1)))
-
-
-def _log_of_number(x: complex) -> complex:
-    import cmath
-
-    if isinstance(x, complex):
-        return cmath.log(x)
-    return math.log(x) if x > 0 else math.nan
 
 
 def _sign(g: Any, x: Any, out: Any) -> Any:
@@ -81,30 +104,27 @@ def _sign(g: Any, x: Any, out: Any) -> Any:
     return _divide_or_zero(g - along * xp.conj(out), xp.astype(xp.abs(x), x.dtype))
 
 
-xp.abs.defvjp(x=lambda g, x: g * _abs_slope(x))
-xp.acos.defvjp(x=lambda g, x: -g / xp.sqrt(1 - x * x))
+xp.abs.defvjp(x=_abs)
+xp.acos.defvjp(x=lambda g, x: -g / xp.sqrt((1 - x) * (x + 1)))
 xp.acosh.defvjp(x=lambda g, x: g / (xp.sqrt(x - 1) * xp.sqrt(x + 1)))
 xp.add.defvjp(x1=lambda g: g, x2=lambda g: g)
-xp.asin.defvjp(x=lambda g, x: g / xp.sqrt(1 - x * x))
-xp.asinh.defvjp(x=lambda g, x: g / xp.sqrt(x * x + 1))
-xp.atan.defvjp(x=lambda g, x: g / (x * x + 1))
+xp.asin.defvjp(x=lambda g, x: g / xp.sqrt((1 - x) * (x + 1)))
+xp.asinh.defvjp(x=lambda g, x: g / _length(x))
+xp.atan.defvjp(x=_atan)
 xp.atan2.defvjp(
-    x1=lambda g, x1, x2: g * _divide_or_zero(x2, x1 * x1 + x2 * x2),
-    x2=lambda g, x1, x2: g * _divide_or_zero(-x1, x1 * x1 + x2 * x2),
+    x1=lambda g, x1, x2: _atan2(g, x1, x2, x2), x2=lambda g, x1, x2: _atan2(-g, x1, x2, x1)
 )
-xp.atanh.defvjp(x=lambda g, x: g / (1 - x * x))
-xp.clip.defvjp(
-    x=_clip_x,
-    min=lambda g, x, min: xp.where(x < min, g, 0.0),
-    max=lambda g, x, max: xp.where(x > max, g, 0.0),
-)
+xp.atanh.defvjp(x=lambda g, x: g / ((1 - x) * (x + 1)))
+xp.clip.defvjp(x=_clip_x, min=_clip_min, max=_clip_max)
 xp.conj.defvjp(x=lambda g: xp.conj(g))
-xp.copysign.defvjp(x1=_flip_where_signs_differ, x2=lambda g: xp.zeros_like(g))
+xp.copysign.defvjp(
+    x1=lambda g, x1, out: g * (xp.sign(x1) * xp.sign(out)), x2=lambda g: xp.zeros_like(g)
+)
 xp.cos.defvjp(x=lambda g, x: -g * xp.sin(x))
 xp.cosh.defvjp(x=lambda g, x: g * xp.sinh(x))
 xp.divide.defvjp(x1=lambda g, x2: g / x2, x2=lambda g, x2, out: -g * out / x2)
 xp.exp.defvjp(x=lambda g, out: g * out)
-xp.expm1.defvjp(x=lambda g, out: g * (out + 1))
+xp.expm1.defvjp(x=lambda g, x: g * xp.exp(x))
 xp.hypot.defvjp(
     x1=lambda g, x1, out: g * _divide_or_zero(x1, out),
     x2=lambda g, x2, out: g * _divide_or_zero(x2, out),
@@ -115,7 +135,7 @@ xp.log1p.defvjp(x=lambda g, x: g / (x + 1))
 xp.log2.defvjp(x=lambda g, x: g / (x * math.log(2)))
 xp.log10.defvjp(x=lambda g, x: g / (x * math.log(10)))
 xp.logaddexp.defvjp(
-    x1=lambda g, x1, out: g * xp.exp(x1 - out), x2=lambda g, x2, out: g * xp.exp(x2 - out)
+    x1=lambda g, x1, x2: g * _sigmoid(x1 - x2), x2=lambda g, x1, x2: g * _sigmoid(x2 - x1)
 )
 xp.maximum.defvjp(
     x1=lambda g, x1, x2, out: _share(g, x1, x2, out),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from portagrad import array_api as xp
 from portagrad.array import Shape
 from portagrad.array_api.data_type import is_complex
+from portagrad.derivatives.axes import size_of
 
 
 def _matmul_x1(g: Any, x2: Any, x1_shape: Shape) -> Any:
@@ -27,8 +27,9 @@ def _matmul_x2(g: Any, x1: Any, x2_shape: Shape) -> Any:
         return xp.matmul(xp.matrix_transpose(x1), g[..., None])[..., 0]
     if len(x2_shape) == 2 and x1.ndim > 2:
         # One large product in place of a batch of small ones and a sum.
-        rows = xp.reshape(x1, (-1, x1.shape[-1]))
-        return xp.matmul(xp.matrix_transpose(rows), xp.reshape(g, (-1, g.shape[-1])))
+        count = size_of(x1.shape[:-1])
+        rows = xp.reshape(x1, (count, x1.shape[-1]))
+        return xp.matmul(xp.matrix_transpose(rows), xp.reshape(g, (count, g.shape[-1])))
     return xp.matmul(xp.matrix_transpose(x1), g)
 
 

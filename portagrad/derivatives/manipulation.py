@@ -6,36 +6,18 @@ from typing import Any
 
 from portagrad import array_api as xp
 from portagrad.array import Shape
-
-
-def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
-    """One axis or several, counted from the front."""
-    return tuple(a % ndim for a in (axis if isinstance(axis, tuple) else (axis,)))
-
-
-def _expand(g: Any, x_shape: Shape, axis: Any) -> Any:
-    return xp.reshape(g, x_shape)
-
-
-def _inverse_order(axes: tuple[int, ...]) -> tuple[int, ...]:
-    order = [a % len(axes) for a in axes]
-    return tuple(order.index(place) for place in range(len(order)))
+from portagrad.derivatives.axes import cut, from_front, inverse_order, size_of
 
 
 def _concat(g: Any, arrays_shape: list[Shape], axis: int | None) -> list[Any]:
     """Cut g where the arrays were joined."""
     pieces, start = [], 0
+    along = 0 if axis is None else axis % g.ndim
     for shape in arrays_shape:
-        if axis is None:
-            length = 1
-            for n in shape:
-                length *= n
-            pieces.append(xp.reshape(g[start : start + length], shape))
-        else:
-            length = shape[axis]
-            before = (slice(None),) * (axis % len(shape))
-            pieces.append(g[(*before, slice(start, start + length))])
-        start += length
+        stop = start + (size_of(shape) if axis is None else shape[along])
+        piece = cut(g, along, start, stop)
+        pieces.append(xp.reshape(piece, shape) if axis is None else piece)
+        start = stop
     return pieces
 
 
@@ -65,10 +47,7 @@ def _tile(g: Any, x_shape: Shape, repetitions: tuple[int, ...]) -> Any:
 def _repeat(g: Any, x_shape: Shape, repeats: Any, axis: int | None) -> Any:
     shape = x_shape
     if axis is None:
-        size = 1
-        for n in x_shape:
-            size *= n
-        shape, axis = (size,), 0
+        shape, axis = (size_of(x_shape),), 0
     axis %= len(shape)
     if isinstance(repeats, int):
         split = (*shape[: axis + 1], repeats, *shape[axis + 1 :])
@@ -105,7 +84,9 @@ xp.concat.defvjp(arrays=_concat)
 xp.expand_dims.defvjp(x=lambda g, x_shape: xp.reshape(g, x_shape))
 xp.flip.defvjp(x=lambda g, axis: xp.flip(g, axis=axis))
 xp.moveaxis.defvjp(x=lambda g, source, destination: xp.moveaxis(g, destination, source))
-xp.permute_dims.defvjp(x=lambda g, axes: xp.permute_dims(g, _inverse_order(axes)))
+xp.permute_dims.defvjp(
+    x=lambda g, axes: xp.permute_dims(g, inverse_order(from_front(axes, len(axes))))
+)
 xp.repeat.defvjp(x=_repeat)
 xp.reshape.defvjp(x=lambda g, x_shape: xp.reshape(g, x_shape))
 xp.roll.defvjp(x=_roll_back)

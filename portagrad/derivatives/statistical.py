@@ -7,28 +7,16 @@ from typing import Any
 
 from portagrad import array_api as xp
 from portagrad.array import Axis, Shape
-
-
-def _reduced(axis: Axis, rank: int) -> tuple[int, ...]:
-    """The reduced axes, counted from the front."""
-    if axis is None:
-        return tuple(range(rank))
-    return tuple(a % rank for a in (axis if isinstance(axis, tuple) else (axis,)))
-
-
-def _keep_axes(y: Any, x_shape: Shape, axis: Axis) -> Any:
-    """y, the result of a reduction, with the reduced axes put back as length one."""
-    gone = _reduced(axis, len(x_shape))
-    return xp.reshape(y, tuple(1 if a in gone else n for a, n in enumerate(x_shape)))
+from portagrad.derivatives.axes import cut, from_front, inverse_order, keep_axes
 
 
 def _spread(g: Any, x_shape: Shape, axis: Axis) -> Any:
     """g over all that was reduced."""
-    return xp.broadcast_to(_keep_axes(g, x_shape, axis), x_shape)
+    return xp.broadcast_to(keep_axes(g, x_shape, axis), x_shape)
 
 
 def _count(x_shape: Shape, axis: Axis) -> int:
-    return math.prod(x_shape[a] for a in _reduced(axis, len(x_shape)))
+    return math.prod(x_shape[a] for a in from_front(axis, len(x_shape)))
 
 
 def _mean(g: Any, x_shape: Shape, axis: Axis) -> Any:
@@ -38,65 +26,61 @@ def _mean(g: Any, x_shape: Shape, axis: Axis) -> Any:
 
 def _extreme(g: Any, x: Any, out: Any, axis: Axis) -> Any:
     """Evenly to every element that equals the extreme; to nan where there is one."""
-    best = _keep_axes(out, x.shape, axis)
-    chosen = xp.astype((x == best) | (x != x), x.dtype)
-    ties = xp.sum(chosen, axis=_reduced(axis, x.ndim), keepdims=True)
-    return _keep_axes(g, x.shape, axis) * (chosen / ties)
+    chosen = (x == keep_axes(out, x.shape, axis)) | (x != x)
+    ties = xp.sum(xp.astype(chosen, x.dtype), axis=from_front(axis, x.ndim), keepdims=True)
+    return xp.where(chosen, keep_axes(g, x.shape, axis) / ties, 0.0)
 
 
 def _var(g: Any, x: Any, axis: Axis, correction: float) -> Any:
-    axes = _reduced(axis, x.ndim)
+    axes = from_front(axis, x.ndim)
     centred = x - xp.mean(x, axis=axes, keepdims=True)
     divisor = _count(x.shape, axis) - correction
     scale = 2 / divisor if divisor > 0 else math.nan
-    return _keep_axes(g, x.shape, axis) * centred * scale
+    return keep_axes(g, x.shape, axis) * centred * scale
 
 
 def _std(g: Any, x: Any, out: Any, axis: Axis, correction: float) -> Any:
-    """var's, by the chain rule; 0 where all elements are equal."""
-    flat = out == 0
+    """var's, by the chain rule; 0 where all elements are equal.
+
+    Equal elements are found by comparing them: their mean, rounded, may differ
+    from all of them, and the deviation then is tiny and its slope is not.
+    """
+    flat: Any = out == 0
+    if _count(x.shape, axis) > 0:
+        axes = from_front(axis, x.ndim)
+        flat = flat | xp.reshape(xp.equal(xp.max(x, axis=axes), xp.min(x, axis=axes)), out.shape)
     half = xp.where(flat, 0.0, g / (xp.where(flat, 1.0, out) * 2))
     return _var(half, x, axis, correction)
 
 
 def _prod(g: Any, x: Any, axis: Axis) -> Any:
     """g times the product of all *other* elements, right where some are 0."""
-    axes = _reduced(axis, x.ndim)
+    axes = from_front(axis, x.ndim)
     kept = tuple(a for a in range(x.ndim) if a not in axes)
     lines = xp.permute_dims(x, kept + axes)
     flat = xp.reshape(lines, (*(x.shape[a] for a in kept), _count(x.shape, axis)))
     others = _product_before(flat) * xp.flip(_product_before(xp.flip(flat, axis=-1)), axis=-1)
-    order = kept + axes
-    back = xp.permute_dims(
-        xp.reshape(others, lines.shape), tuple(order.index(a) for a in range(x.ndim))
-    )
-    return _keep_axes(g, x.shape, axis) * back
+    back = xp.permute_dims(xp.reshape(others, lines.shape), inverse_order(kept + axes))
+    return keep_axes(g, x.shape, axis) * back
 
 
 def _product_before(lines: Any) -> Any:
     """For each element of the last axis, the product of those before it."""
     if lines.shape[-1] == 0:
         return lines
-    running = xp.cumulative_prod(lines, axis=-1, include_initial=True)
-    return running[..., :-1]
+    return xp.cumulative_prod(lines, axis=-1, include_initial=True)[..., :-1]
 
 
-def _cumulative_axis(x_shape: Shape, axis: int | None) -> int:
-    return 0 if axis is None else axis % len(x_shape)
-
-
-def _reverse_cumulative_sum(g: Any, axis: int) -> Any:
-    return xp.flip(xp.cumulative_sum(xp.flip(g, axis=axis), axis=axis), axis=axis)
-
-
-def _drop_first(g: Any, axis: int, include_initial: bool) -> Any:
-    """Without the initial element, which depends on nothing."""
-    return g[(*(slice(None),) * axis, slice(1, None))] if include_initial else g
+def _dependent(g: Any, rank: int, axis: int | None, include_initial: bool) -> tuple[Any, int]:
+    """g without the initial element, which depends on nothing; and the axis from the front."""
+    along = 0 if axis is None else axis % rank
+    return (cut(g, along, 1) if include_initial else g), along
 
 
 def _cumulative_sum(g: Any, x_shape: Shape, axis: int | None, include_initial: bool) -> Any:
-    along = _cumulative_axis(x_shape, axis)
-    return _reverse_cumulative_sum(_drop_first(g, along, include_initial), along)
+    """The running sum from the end."""
+    g, along = _dependent(g, len(x_shape), axis, include_initial)
+    return xp.flip(xp.cumulative_sum(xp.flip(g, axis=along), axis=along), axis=along)
 
 
 def _cumulative_prod(g: Any, x: Any, axis: int | None, include_initial: bool) -> Any:
@@ -105,17 +89,26 @@ def _cumulative_prod(g: Any, x: Any, axis: int | None, include_initial: bool) ->
     Splitting at i, that is before_i * s_i with s_i = g_i + x_{i+1} s_{i+1}: a
     recurrence from the end that never divides, so a zero is like any number.
     """
-    along = _cumulative_axis(x.shape, axis)
-    g = xp.moveaxis(_drop_first(g, along, include_initial), along, -1)
+    g, along = _dependent(g, x.ndim, axis, include_initial)
     lines = xp.moveaxis(x, along, -1)
-    length = lines.shape[-1]
-    if length == 0:
-        return x
-    tails = [g[..., length - 1]]
-    for i in range(length - 2, -1, -1):
-        tails.append(g[..., i] + lines[..., i + 1] * tails[-1])
-    slope = _product_before(lines) * xp.stack(tails[::-1], axis=-1)
-    return xp.moveaxis(slope, -1, along)
+    tails = _recurrence_from_the_end(xp.moveaxis(g, along, -1), lines)
+    return xp.moveaxis(_product_before(lines) * tails, -1, along)
+
+
+def _recurrence_from_the_end(g: Any, x: Any) -> Any:
+    """s_i = g_i + x_{i+1} s_{i+1} along the last axis, in log2(n) steps for n elements.
+
+    After each step s_i is g_i + a_i s_{i+step}, and a_i the product of `step`
+    factors; both double.
+    """
+    length = g.shape[-1]
+    s, a, step = g, x[..., min(1, length) :], 1
+    while step < length:
+        s = xp.concat([s[..., :-step] + a * s[..., step:], s[..., -step:]], axis=-1)
+        left = max(length - 2 * step, 0)
+        a = a[..., :left] * a[..., length - step - left :]
+        step *= 2
+    return s
 
 
 xp.cumulative_prod.defvjp(x=_cumulative_prod)

@@ -1,0 +1,50 @@
+"""jax.numpy, refusing what it would do half."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from portagrad_jax.wide import refuse_wide
+
+#: The functions that are told a dtype.
+_TOLD = frozenset(
+    """
+    arange array asarray astype cumulative_prod cumulative_sum empty empty_like eye full full_like
+    linspace ones ones_like prod sum zeros zeros_like
+    """.split()  # noqa: SIM905 - a table of names is read, and changed, more easily without quotes
+)
+
+
+class JaxNamespace:
+    """The functions of jax.numpy; where one is told a dtype that JAX has turned off, it raises."""
+
+    def __init__(self, library: Any) -> None:
+        self.__name__ = library.__name__
+        self._library = library
+
+    def __repr__(self) -> str:
+        return f"<{self.__name__}, refusing dtypes that are turned off>"
+
+    def __dir__(self) -> list[str]:
+        return dir(self._library)
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._library, name)
+        if name in _TOLD:
+            found = _refusing(found)
+        self.__dict__[name] = found
+        return found
+
+
+def _refusing(function: Callable[..., Any]) -> Callable[..., Any]:
+    place = 1 if function.__name__ == "astype" else None
+
+    @functools.wraps(function)
+    def checked(*args: Any, **keywords: Any) -> Any:
+        told = args[place] if place and len(args) > place else keywords.get("dtype")
+        refuse_wide(f"the dtype that {function.__name__} is told", told)
+        return function(*args, **keywords)
+
+    return checked

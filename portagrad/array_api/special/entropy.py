@@ -1,0 +1,192 @@
+"""Logarithms and entropies with their limits at 0, the logistic function, robust losses.
+
+All are written in the standard's functions, and need no other library.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from portagrad import array_api as xp
+from portagrad.array import Array, ArrayLike, Axis
+from portagrad.array_api.beyond.stable import as_arrays, log_sigmoid
+from portagrad.array_api.beyond.stable import logsumexp as logsumexp_of
+from portagrad.array_api.special.series import exponential_quotient, logarithm_quotient
+from portagrad.primitive import kernel
+
+
+@kernel
+def entr(x: Array, /) -> Array:
+    """-x log(x), 0 at 0 and -inf below."""
+    positive = xp.logical_not(xp.less_equal(x, 0))
+    inside = xp.where(positive, x, 1.0)
+    outside = xp.where(xp.less(x, 0), -math.inf, xp.zeros_like(x))
+    return xp.where(positive, -inside * xp.log(inside), outside)
+
+
+@kernel
+def relative_entropy(x: Array, y: Array, /) -> Array:
+    """rel_entr of two arrays."""
+    both = xp.logical_and(xp.greater(x, 0), xp.greater(y, 0))
+    ratio = xp.where(both, x, 1.0) / xp.where(both, y, 1.0)
+    nothing = xp.logical_and(xp.equal(x, 0), xp.greater_equal(y, 0))
+    outside = xp.where(xp.isnan(x + y), math.nan, xp.full_like(ratio, math.inf))
+    return xp.where(both, x * xp.log(ratio), xp.where(nothing, 0.0, outside))
+
+
+def rel_entr(x: ArrayLike, y: ArrayLike, /) -> Array:
+    """x log(x / y) of positive numbers, 0 for x = 0 and y >= 0, inf elsewhere."""
+    return relative_entropy(*as_arrays(x, y))
+
+
+def kl_div(x: ArrayLike, y: ArrayLike, /) -> Array:
+    """rel_entr(x, y) - x + y."""
+    return xp.add(xp.subtract(rel_entr(x, y), x), y)
+
+
+@kernel
+def times_log1p(x: Array, y: Array, /) -> Array:
+    """xlog1py of two arrays."""
+    nothing = xp.logical_and(xp.equal(x, 0), xp.logical_not(xp.isnan(y)))
+    return xp.where(nothing, 0.0, x * xp.log1p(xp.where(nothing, 0.0, y)))
+
+
+def xlog1py(x: ArrayLike, y: ArrayLike, /) -> Array:
+    """x log(1 + y), and 0 where x is 0 whatever y is, but for nan."""
+    return times_log1p(*as_arrays(x, y))
+
+
+@kernel
+def expit(x: Array, /) -> Array:
+    """The logistic function 1 / (1 + exp(-x))."""
+    positive = xp.greater_equal(x, 0)
+    small = xp.exp(xp.where(positive, -x, x))
+    return xp.where(positive, 1.0, small) / (small + 1)
+
+
+def log_expit(x: Array, /) -> Array:
+    """The logarithm of the logistic function."""
+    return log_sigmoid(x)
+
+
+@kernel
+def logit(x: Array, /) -> Array:
+    """log(x / (1 - x)), the inverse of the logistic function."""
+    return xp.log(x) - xp.log1p(-x)
+
+
+def logsumexp(
+    a: Array,
+    /,
+    axis: Axis = None,
+    b: ArrayLike | None = None,
+    keepdims: bool = False,
+    return_sign: bool = False,
+) -> Any:
+    """log Σ b exp(a) along axes; with `return_sign` the logarithm of the size, and the sign."""
+    if b is None and not return_sign:
+        return logsumexp_of(a, axis=axis, keepdims=keepdims)
+    largest = xp.max(a, axis=axis, keepdims=True)
+    shift = xp.where(xp.isfinite(largest), largest, 0.0)
+    parts = xp.exp(xp.subtract(a, shift))
+    total = xp.sum(parts if b is None else xp.multiply(parts, b), axis=axis, keepdims=True)
+    sign = xp.sign(total)
+    value = xp.add(xp.log(xp.abs(total) if return_sign else total), shift)
+    if not keepdims:
+        value, sign = (xp.sum(each, axis=axis) for each in (value, sign))
+    return (value, sign) if return_sign else value
+
+
+def softmax(x: Array, /, axis: Axis = None) -> Array:
+    """exp(x) / Σ exp(x) along axes."""
+    parts = xp.exp(_below_largest(x, axis))
+    return xp.divide(parts, xp.sum(parts, axis=axis, keepdims=True))
+
+
+def log_softmax(x: Array, /, axis: Axis = None) -> Array:
+    """x - log Σ exp(x) along axes."""
+    below = _below_largest(x, axis)
+    return xp.subtract(below, logsumexp_of(below, axis=axis, keepdims=True))
+
+
+def _below_largest(x: Array, axis: Axis) -> Array:
+    """x minus its largest element, which is a constant here: it cancels out."""
+    largest = xp.max(xp.stop_gradient(x), axis=axis, keepdims=True)
+    return xp.subtract(x, xp.where(xp.isfinite(largest), largest, math.nan))
+
+
+def boxcox(x: ArrayLike, lmbda: ArrayLike, /) -> Array:
+    """(x^λ - 1) / λ, log(x) for λ = 0."""
+    base, exponent = as_arrays(x, lmbda)
+    return _power_minus_one(xp.log(base), exponent)
+
+
+def boxcox1p(x: ArrayLike, lmbda: ArrayLike, /) -> Array:
+    """((1 + x)^λ - 1) / λ, log(1 + x) for λ = 0."""
+    base, exponent = as_arrays(x, lmbda)
+    return _power_minus_one(xp.log1p(base), exponent)
+
+
+def _power_minus_one(logarithm: Any, exponent: Any) -> Any:
+    """(exp(exponent * logarithm) - 1) / exponent."""
+    product = xp.multiply(logarithm, exponent)
+    small = xp.less(xp.abs(product), 1)
+    near = xp.multiply(logarithm, exponential_quotient(xp.where(small, product, 0.0)))
+    far = xp.divide(xp.expm1(xp.where(small, 1.0, product)), xp.where(small, 1.0, exponent))
+    return xp.where(small, near, far)
+
+
+def inv_boxcox(y: ArrayLike, lmbda: ArrayLike, /) -> Array:
+    """The x for which boxcox(x, λ) is y."""
+    return xp.exp(_logarithm_of_inverse(y, lmbda))
+
+
+def inv_boxcox1p(y: ArrayLike, lmbda: ArrayLike, /) -> Array:
+    """The x for which boxcox1p(x, λ) is y."""
+    return xp.expm1(_logarithm_of_inverse(y, lmbda))
+
+
+def _logarithm_of_inverse(y: Any, lmbda: Any) -> Any:
+    y, lmbda = as_arrays(y, lmbda)
+    return xp.multiply(y, logarithm_quotient(xp.multiply(y, lmbda)))
+
+
+def huber(delta: ArrayLike, r: ArrayLike, /) -> Array:
+    """r² / 2 up to |r| = δ, and the tangent line beyond; inf for δ below 0."""
+    limit, residual = as_arrays(delta, r)
+    size = xp.abs(residual)
+    square = xp.multiply(xp.square(residual), 0.5)
+    line = xp.multiply(limit, xp.subtract(size, xp.multiply(limit, 0.5)))
+    inside = xp.less_equal(size, limit)
+    return xp.where(xp.less(limit, 0), math.inf, xp.where(inside, square, line))
+
+
+def pseudo_huber(delta: ArrayLike, r: ArrayLike, /) -> Array:
+    """δ² (sqrt(1 + (r/δ)²) - 1), a smooth `huber`."""
+    limit, residual = as_arrays(delta, r)
+    usable = xp.greater(limit, 0)
+    ratio = xp.divide(residual, xp.where(usable, limit, 1.0))
+    value = xp.divide(xp.square(residual), xp.add(xp.sqrt(xp.add(xp.square(ratio), 1)), 1))
+    return xp.where(usable, value, xp.where(xp.less(limit, 0), math.inf, xp.zeros_like(limit)))
+
+
+def _relative_entropy_x(g: Any, x: Any, y: Any) -> Any:
+    return g * (xp.log(x / y) + 1)
+
+
+def _times_log1p_y(g: Any, x: Any, y: Any) -> Any:
+    nothing = xp.logical_and(xp.equal(x, 0), xp.equal(y, -1))
+    return g * xp.where(nothing, 0.0, x / xp.where(nothing, 1.0, y + 1))
+
+
+def _over(g: Any, x: Any, y: Any) -> Any:
+    nothing = xp.logical_and(xp.equal(x, 0), xp.equal(y, 0))
+    return -g * xp.where(nothing, 0.0, x / xp.where(nothing, 1.0, y))
+
+
+entr.defvjp(x=lambda g, x: -g * (xp.log(x) + 1))
+relative_entropy.defvjp(x=_relative_entropy_x, y=_over)
+times_log1p.defvjp(x=lambda g, y: g * xp.log1p(y), y=_times_log1p_y)
+expit.defvjp(x=lambda g, out: g * out * (1 - out))
+logit.defvjp(x=lambda g, x: g / (x * (1 - x)))

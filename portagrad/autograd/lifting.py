@@ -1,0 +1,126 @@
+"""Into a trace and out of it: what every transform does with arguments and results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from portagrad.array_api.data_type import is_inexact
+from portagrad.backend import asarray, backend_of
+from portagrad.errors import ArgumentError, DtypeError, NotDifferentiableError, ShapeError
+from portagrad.primitive import Trace, snapshot, traced_types
+from portagrad.tree import named_leaves, path_name, tree_leaves, tree_map, tree_unflatten
+
+
+def positions(argnums: int | Sequence[int], count: int, name: str) -> list[int]:
+    """The positions of the wanted arguments, counted from the front."""
+    numbers = [argnums] if isinstance(argnums, int) else list(argnums)
+    for number in numbers:
+        if not -count <= number < count:
+            raise ArgumentError(
+                f"argnums={argnums}, but {name} was called with {count} positional argument(s)"
+            )
+    return [number % count for number in numbers]
+
+
+def lift(tree: Any, make: Callable[[Any], Any], where: str) -> Any:
+    """The tree with `make` applied to every array in it; each must be floating."""
+    lifted = []
+    for path, leaf in named_leaves(tree):
+        place = f"{where}, {path_name(path)}" if path else where
+        if isinstance(leaf, (bool, int)) or not is_number_or_array(leaf):
+            raise DtypeError(
+                f"{place} is {described(leaf)}; a gradient is taken with respect to "
+                f"floating-point arrays"
+            )
+        # A copy: the owner of the array may change it while the function runs.
+        value = leaf if type(leaf) in traced_types else snapshot(asarray(leaf))
+        if not is_inexact(value):
+            raise DtypeError(
+                f"{place} has dtype {value.dtype}; a gradient is taken with respect to "
+                f"floating-point arrays: convert it first"
+            )
+        lifted.append(make(value))
+    return tree_unflatten(tree, lifted)
+
+
+def is_number_or_array(x: Any) -> bool:
+    """Can a derivative be taken of it, or with respect to it?"""
+    return isinstance(x, (float, complex)) or hasattr(x, "dtype")
+
+
+def described(x: Any) -> str:
+    """A value that is no array, for a message."""
+    return f"{x!r} ({type(x).__name__})" if isinstance(x, (bool, int)) else type(x).__name__
+
+
+def lift_constants(tree: Any, trace: Trace) -> Any:
+    """The tree with its plain arrays as constants of a trace.
+
+    A program that asks `array_namespace(x, y)` must find both in one namespace.
+    """
+
+    def constant(leaf: Any) -> Any:
+        plain = type(leaf) not in traced_types and hasattr(leaf, "dtype") and hasattr(leaf, "shape")
+        return trace.lift(leaf) if plain and hasattr(leaf, "ndim") else leaf
+
+    return tree_map(constant, tree)
+
+
+def split_aux(result: Any, name: str) -> tuple[Any, Any]:
+    """The pair that a function returns under `has_aux`."""
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise NotDifferentiableError(
+            f"has_aux=True: {name} must return a pair (value, aux), got {type(result).__name__}"
+        )
+    return result
+
+
+def lower(leaf: Any, trace: Trace) -> Any:
+    """What a tensor of the tape holds; NumPy's scalars become arrays again."""
+    if type(leaf) in traced_types:
+        if leaf.trace is not trace:
+            return leaf
+        leaf = leaf.value
+    if type(leaf) in traced_types or not hasattr(leaf, "dtype"):
+        return leaf
+    return backend_of(leaf).asarray(leaf)
+
+
+def checked_outputs(result: Any, name: str) -> list[tuple[Any, Any]]:
+    """The results with their paths; each must be something that has a derivative."""
+    outputs = list(named_leaves(result))
+    for path, leaf in outputs:
+        if not is_number_or_array(leaf) and not isinstance(leaf, int):
+            where = f" at {path_name(path)}" if path else ""
+            raise NotDifferentiableError(
+                f"{name} returned {described(leaf)}{where}; a derivative is taken of arrays, or "
+                f"of containers of arrays"
+            )
+    return outputs
+
+
+def checked_tangents(arguments: list[Any], tangents: tuple[Any, ...], name: str) -> list[Any]:
+    """The tangents leaf by leaf, as arrays of their primals' libraries and shapes."""
+    if len(tangents) != len(arguments):
+        raise ArgumentError(
+            f"{name} has {len(arguments)} primal(s), but {len(tangents)} tangent(s) were given"
+        )
+    fitted = []
+    for i, (argument, tangent) in enumerate(zip(arguments, tangents, strict=True)):
+        primals, leaves = list(named_leaves(argument)), tree_leaves(tangent)
+        if len(primals) != len(leaves):
+            raise ArgumentError(
+                f"tangent {i} of {name} has {len(leaves)} arrays, its primal {len(primals)}"
+            )
+        for (path, x), leaf in zip(primals, leaves, strict=True):
+            where = f"{i}, {path_name(path)}" if path else f"{i}"
+            if type(leaf) not in traced_types:
+                leaf = asarray(leaf, backend=backend_of(x), dtype=x.dtype)
+            if tuple(leaf.shape) != tuple(x.shape):
+                raise ShapeError(
+                    f"tangent {where} of {name} has shape {tuple(leaf.shape)}, its primal has "
+                    f"shape {tuple(x.shape)}"
+                )
+            fitted.append(leaf)
+    return fitted

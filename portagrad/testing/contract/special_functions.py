@@ -1,0 +1,138 @@
+"""Special points of `portagrad.array_api.special`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from numpy import euler_gamma, inf, log, nan, pi, sqrt
+
+from portagrad import array_api as xp
+from portagrad.testing.contract.special import Special, there
+
+
+def _of(name: str, *numbers: float) -> Callable[[Any], Any]:
+    """A special function, looked up when it is called; `numbers` come before the array."""
+
+    def call(*arrays: Any) -> Any:
+        return getattr(xp.special, name)(*numbers, *arrays)
+
+    return call
+
+
+ROWS = [
+    Special("entr at 0", _of("entr"), ([0.0, 1.0],), ([inf, -1.0],), [0.0, 0.0], pole=True),
+    Special(
+        "rel_entr at x = 0", _of("rel_entr"), ([0.0], [2.0]), ([-inf], [0.0]), [0.0], pole=True
+    ),
+    Special("xlog1py at 0", _of("xlog1py"), ([0.0], [-1.0]), ([-inf], [0.0]), [0.0], pole=True),
+    Special(
+        "expit far out", _of("expit"), ([-1e3, 0.0, 1e3],), ([0.0, 0.25, 0.0],), [0.0, 0.5, 1.0]
+    ),
+    Special("log_expit far out", _of("log_expit"), ([-1e3, 1e3],), ([1.0, 0.0],), [-1e3, 0.0]),
+    Special("logit at its ends", _of("logit"), ([0.0, 1.0],), ([inf, inf],), pole=True),
+    Special(
+        "exprel at 0",
+        _of("exprel"),
+        ([0.0, 1e-12],),
+        ([0.5, 0.5],),
+        value=[1.0, 1.0],
+        second=([1 / 3, 1 / 3],),
+        tolerance=1e-11,
+    ),
+    Special("huber at its kink", _of("huber", 1.0), ([1.0, -1.0, 2.0],), ([1.0, -1.0, 1.0],)),
+    Special("pseudo_huber at 0", _of("pseudo_huber", 1.0), ([0.0],), ([0.0],), [0.0], ([1.0],)),
+    Special(
+        "boxcox at λ = 0",
+        _of("boxcox"),
+        ([2.0], [0.0]),
+        ([0.5], [log(2) ** 2 / 2]),
+        value=[log(2)],
+    ),
+    Special("inv_boxcox at λ = 0", _of("inv_boxcox"), ([0.0], [0.0]), ([1.0], [0.0]), [1.0]),
+    Special(
+        "logsumexp with a weight of 0",
+        lambda x: xp.special.logsumexp(x, b=there([1.0, 0.0], x.dtype)),
+        ([1e3, 1e3],),
+        ([1.0, 0.0],),
+        value=1e3,
+    ),
+    Special("softmax of large numbers", _of("softmax"), ([1e3, 1e3],), ([0.0, 0.0],), [0.5, 0.5]),
+    Special("erf far out", _of("erf"), ([0.0, 30.0],), ([2 / sqrt(pi), 0.0],), optional=True),
+    Special(
+        "log_ndtr far below 0",
+        _of("log_ndtr"),
+        ([-1e3],),
+        ([1000.000999998],),
+        tolerance=1e-9,
+        optional=True,
+    ),
+    Special(
+        "gammaln at 1",
+        _of("gammaln"),
+        ([1.0],),
+        ([-euler_gamma],),
+        [0.0],
+        ([pi**2 / 6],),
+        optional=True,
+    ),
+    Special(
+        "rgamma at the poles of gamma",
+        _of("rgamma"),
+        ([0.0, -1.0, -3.0],),
+        ([1.0, -1.0, -6.0],),
+        value=[0.0, 0.0, 0.0],
+        tolerance=1e-9,
+        optional=True,
+    ),
+    Special("j1 at 0", _of("j1"), ([0.0],), ([0.5],), [0.0], ([0.0],), optional=True),
+    Special("i1 at 0", _of("i1"), ([0.0],), ([0.5],), [0.0], ([0.0],), optional=True),
+    Special("i0e at 0", _of("i0e"), ([0.0],), ([0.0],), [1.0], optional=True),
+    Special("cbrt at 0", _of("cbrt"), ([0.0],), ([inf],), pole=True, optional=True),
+    Special("spence at 1", _of("spence"), ([1.0],), ([-1.0],), [0.0], ([0.5],), optional=True),
+    Special(
+        "ellipk at 0", _of("ellipk"), ([0.0],), ([pi / 8],), second=([9 * pi / 64],), optional=True
+    ),
+    Special(
+        "ellipe at 0",
+        _of("ellipe"),
+        ([0.0],),
+        ([-pi / 8],),
+        second=([-3 * pi / 64],),
+        optional=True,
+    ),
+    Special(
+        "gammainc at 0",
+        _of("gammainc", 1.0),
+        ([0.0],),
+        ([1.0],),
+        value=[0.0],
+        optional=True,
+    ),
+    Special("erfinv at its ends", _of("erfinv"), ([1.0],), ([inf],), pole=True, optional=True),
+    Special(
+        "gamma of a negative number",
+        _of("gamma"),
+        ([-0.5],),
+        ([-2 * sqrt(pi) * (2 - euler_gamma - 2 * log(2))],),
+        optional=True,
+        tolerance=1e-10,
+    ),
+    Special(
+        "polygamma of order 0",
+        lambda x: xp.special.polygamma(0, x),
+        ([1.0],),
+        ([pi**2 / 6],),
+        optional=True,
+    ),
+    Special("entr of nan", _of("entr"), ([nan],), ([nan],), [nan]),
+    Special(
+        "factorial",
+        _of("factorial"),
+        ([3.0],),
+        ([6 * (11 / 6 - euler_gamma)],),
+        [math.factorial(3)],
+        optional=True,
+    ),
+]

@@ -1,0 +1,151 @@
+"""custom_vjp, custom_jvp, checkpoint, stop_gradient."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import portagrad as pg
+from portagrad import array_api as xp
+
+
+@pg.custom_vjp
+def stated(x, y):
+    return xp.multiply(xp.sin(x), y)
+
+
+stated.defvjp(
+    lambda x, y: (xp.multiply(xp.sin(x), y), (x, y)),
+    lambda kept, g: (g * xp.cos(kept[0]) * kept[1], g * xp.sin(kept[0])),
+)
+
+
+@pg.custom_jvp
+def pushed(x, y):
+    return xp.multiply(xp.sin(x), y)
+
+
+@pushed.defjvp
+def _(primals, tangents):
+    (x, y), (dx, dy) = primals, tangents
+    return xp.multiply(xp.sin(x), y), dx * xp.cos(x) * y + xp.sin(x) * dy
+
+
+@pytest.mark.parametrize("f", [stated, pushed], ids=["vjp", "jvp"])
+def test_a_stated_derivative_takes_part_in_every_transform(f):
+    x, y = np.asarray(1.0), np.asarray(2.0)
+    sin, cos = np.sin(1.0), np.cos(1.0)
+    np.testing.assert_allclose(f(x, y), 2 * sin)
+    np.testing.assert_allclose(pg.grad(f, (0, 1))(x, y), (2 * cos, sin))
+    np.testing.assert_allclose(pg.grad(pg.grad(f))(x, y), -2 * sin)
+    np.testing.assert_allclose(pg.grad(pg.grad(f), 1)(x, y), cos)
+    np.testing.assert_allclose(pg.jvp(f, (x, y), (1.0, 0.5))[1], 2 * cos + 0.5 * sin)
+    np.testing.assert_allclose(pg.hvp(lambda x: f(x, y), (x,), (3.0,)), -6 * sin)
+    np.testing.assert_allclose(
+        pg.grad(lambda x: pg.jvp(lambda z: f(z, y), (x,), (1.0,))[1])(x), -2 * sin
+    )
+    leaf = pg.tensor(1.0, requires_grad=True)
+    f(leaf, y).backward()
+    np.testing.assert_allclose(leaf.grad, 2 * cos)
+
+
+def test_containers_in_and_out():
+    @pg.custom_vjp
+    def f(tree):
+        return {"sum": tree["a"] + tree["b"], "product": tree["a"] * tree["b"]}
+
+    f.defvjp(
+        lambda tree: (
+            {"sum": tree["a"] + tree["b"], "product": tree["a"] * tree["b"]},
+            (tree["a"], tree["b"]),
+        ),
+        lambda kept, g: (
+            {"a": g["sum"] + g["product"] * kept[1], "b": g["sum"] + g["product"] * kept[0]},
+        ),
+    )
+    gradient = pg.grad(lambda t: f(t)["product"] * 2.0)({"a": 3.0, "b": 5.0})
+    assert (float(gradient["a"]), float(gradient["b"])) == (10.0, 6.0)
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (lambda kept, g: (g, g), "wrong.*tuple of 1 cotangent.*got 2"),
+        (lambda kept, g: g, "wrong.*tuple of 1 cotangent"),
+        (lambda kept, g: (np.ones(3),), r"wrong: cotangent 0 has shape \(3,\).*\(2,\)"),
+        (lambda kept, g: (np.asarray([1, 2]),), "wrong: cotangent 0 has dtype int64"),
+    ],
+)
+def test_a_wrong_rule_names_the_function(rule, words):
+    @pg.custom_vjp
+    def wrong(x):
+        return x
+
+    wrong.defvjp(lambda x: (x, None), rule)
+    with pytest.raises(RuntimeError, match=words):
+        pg.grad(lambda x: wrong(x).sum())(np.ones(2))
+
+
+def test_a_function_without_its_rule_says_so():
+    for decorator in (pg.custom_vjp, pg.custom_jvp):
+        f = decorator(lambda x: x * 2)
+        assert f(2.0) == 4.0
+        with pytest.raises(TypeError, match="without a rule"):
+            pg.grad(f)(2.0)
+
+
+def segment(x):
+    for _ in range(10):
+        x = xp.sin(x * 1.01)
+    return x
+
+
+def test_checkpoint_gives_the_same_bits_for_less_memory():
+    def chain(x, wrap):
+        for _ in range(20):
+            x = wrap(segment)(x)
+        return xp.sum(x)
+
+    x = np.random.default_rng(0).normal(size=50_000)
+    peaks, gradients = [], []
+    for wrap in (lambda f: f, pg.checkpoint):
+        tracemalloc.start()
+        gradients.append(pg.grad(lambda x, wrap=wrap: chain(x, wrap))(x))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    np.testing.assert_array_equal(*gradients)
+    assert peaks[1] < peaks[0] / 5
+
+
+@pytest.mark.parametrize("traced_input", [False, True])
+def test_checkpoint_reaches_parameters_it_was_not_given(traced_input):
+    network = pg.nn.Sequential(pg.nn.Linear(5, 4, seed=0), pg.nn.Tanh(), pg.nn.Linear(4, 3, seed=1))
+    x = np.random.default_rng(0).normal(size=(2, 5)).astype("float32")
+    found = []
+    for wrap in (lambda f: f, pg.checkpoint):
+        network.zero_grad()
+        data = pg.tensor(x, requires_grad=True) if traced_input else x
+        xp.sum(wrap(network)(data) ** 2).backward()
+        found.append([p.grad for p in network.parameters()])
+        if traced_input:
+            found[-1].append(data.grad)
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_checkpoint_nests_and_composes():
+    f = lambda x: xp.sum(pg.checkpoint(lambda y: pg.checkpoint(xp.sin)(y) * y)(x))  # noqa: E731
+    plain = lambda x: xp.sum(xp.sin(x) * x)  # noqa: E731
+    x = np.linspace(0.0, 1.0, 4)
+    np.testing.assert_array_equal(pg.grad(f)(x), pg.grad(plain)(x))
+    np.testing.assert_allclose(pg.hvp(f, (x,), (x,)), pg.hvp(plain, (x,), (x,)))
+    second = pg.grad(lambda x: xp.sum(pg.grad(f)(x) ** 2))(x)
+    np.testing.assert_allclose(second, pg.grad(lambda x: xp.sum(pg.grad(plain)(x) ** 2))(x))
+
+
+def test_stop_gradient():
+    assert float(pg.grad(lambda x: x * pg.stop_gradient(x))(3.0)) == 3.0
+    tree = pg.stop_gradient({"a": np.ones(2), "b": "text"})
+    assert tree["b"] == "text"
+    inner = pg.grad(lambda x: pg.grad(lambda y: y * pg.stop_gradient(x * y))(x))
+    assert float(inner(2.0)) == 0.0
