@@ -10,6 +10,8 @@
 tape, `portagrad.optim` the optimizers for both.
 """
 
+import typing as _typing
+
 from portagrad import array_api as array_api
 from portagrad import errors as errors
 from portagrad import kernels as kernels
@@ -22,16 +24,18 @@ from portagrad.autograd import custom_jvp as custom_jvp
 from portagrad.autograd import custom_vjp as custom_vjp
 from portagrad.autograd import detect_anomaly as detect_anomaly
 from portagrad.autograd import enable_grad as enable_grad
+from portagrad.autograd import fixed_point as fixed_point
 from portagrad.autograd import grad as grad
 from portagrad.autograd import hessian as hessian
+from portagrad.autograd import hvp as hvp
 from portagrad.autograd import jacfwd as jacfwd
 from portagrad.autograd import jacobian as jacobian
 from portagrad.autograd import jacrev as jacrev
-from portagrad.autograd import hvp as hvp
 from portagrad.autograd import jvp as jvp
 from portagrad.autograd import linearize as linearize
 from portagrad.autograd import map as map
 from portagrad.autograd import no_grad as no_grad
+from portagrad.autograd import root as root
 from portagrad.autograd import stop_gradient as stop_gradient
 from portagrad.autograd import tensor as tensor
 from portagrad.autograd import value_and_grad as value_and_grad
@@ -47,6 +51,11 @@ from portagrad.backend import to_backend as to_backend
 from portagrad.backend import to_numpy as to_numpy
 from portagrad.backend import use_backend as use_backend
 from portagrad.initializers import manual_seed as manual_seed
+from portagrad.minimize import scipy_minimize as scipy_minimize
+
+if _typing.TYPE_CHECKING:
+    from portagrad.diagnosis import diagnose as diagnose
+    from portagrad.diagnosis import parity as parity
 
 __version__ = "0.1.0"
 
@@ -68,8 +77,11 @@ __all__ = [
     "custom_vjp",
     "detect_anomaly",
     "enable_grad",
+    "fixed_point",
     "grad",
     "no_grad",
+    "root",
+    "scipy_minimize",
     "stop_gradient",
     "tensor",
     "hessian",
@@ -83,6 +95,8 @@ __all__ = [
     "map",
     "vmap",
     "value_and_grad",
+    "diagnose",
+    "parity",
     # functions and networks
     "array_api",
     "errors",
@@ -92,3 +106,12 @@ __all__ = [
     "nn",
     "optim",
 ]
+
+
+def __getattr__(name: str) -> _typing.Any:
+    """What is asked for seldom is imported when it is."""
+    if name in ("diagnose", "parity"):
+        from portagrad import diagnosis
+
+        return getattr(diagnosis, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -96,15 +96,17 @@ def tree_unflatten(like: Any, leaves: Iterable[Any]) -> Any:
     >>> tree_unflatten({"a": [1, 2], "b": None}, [3, 4])
     {'a': [3, 4], 'b': None}
     """
-    source = iter(leaves)
+    return _filled(like, iter(leaves))
 
-    def build(node: Any) -> Any:
-        children = _children(node)
-        if children is None:
-            return next(source)
-        return _rebuild(node, {key: build(child) for key, child in children.items()})
 
-    return build(like)
+def _filled(node: Any, leaves: Iterator[Any]) -> Any:
+    """A node around the next leaves."""
+    # No closure inside tree_unflatten: one that calls itself is a reference cycle, and would
+    # keep the leaves alive until the next garbage collection.
+    children = _children(node)
+    if children is None:
+        return next(leaves)
+    return _rebuild(node, {key: _filled(child, leaves) for key, child in children.items()})
 
 
 def prefix_leaves(prefix: Any, tree: Any) -> Iterator[tuple[Path, Any, Any]]:

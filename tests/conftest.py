@@ -1,5 +1,7 @@
 """One `backend` fixture over all array libraries, and what tests of a device need."""
 
+import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
@@ -11,6 +13,11 @@ from portagrad.backend import Backend, active, use_backend
 from portagrad.backend.catalogue import forget_types
 from portagrad.backend.registry import registry
 from portagrad.errors import BackendError
+
+# Read when the libraries are imported, which is after this. JAX has no float64 unless told to, and
+# dask's threads cost more than the small arrays of tests.
+os.environ.setdefault("JAX_ENABLE_X64", "1")
+os.environ.setdefault("DASK_SCHEDULER", "synchronous")
 
 #: What the fixture runs over: a name, a device, the marks of the parameter.
 BACKENDS = [

@@ -25,6 +25,7 @@ class DaskBackend(Backend):
 
     name = "dask"
     namespace = "array_api_compat.dask.array"
+    special_functions = "scipy.special"  # ufuncs, which work chunk by chunk
     pip_line = 'pip install "portagrad[dask]"'
 
     @property
@@ -84,7 +85,8 @@ class DaskBackend(Backend):
     def index_get(self, x: Any, key: Any) -> Array:
         if is_basic(key):
             return cast(Array, x[key])
-        return cast(Array, one_task(picked, (x, key), picked_shape("x[key]", x.shape, key), x.dtype))
+        shape = picked_shape("x[key]", x.shape, key)
+        return cast(Array, one_task(picked, (x, key), shape, x.dtype))
 
     def index_add(self, values: Any, key: Any, shape: Shape) -> Array:
         if is_basic(key):

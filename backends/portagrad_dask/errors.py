@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from portagrad.errors import BackendError, MissingFunctionError
+
+#: How dask says in a ValueError or TypeError that it has not implemented something.
+_NOT_IMPLEMENTED = re.compile(
+    "not supported|only support|Input must have the following properties|must be an integer"
+    "|unexpected keyword|Array must be 2D|[Dd]imension must be 2|must be 1 or 2 dimensional"
+)
 
 
 class UnknownShapeError(BackendError, ValueError):
@@ -19,9 +26,11 @@ def said_by_dask(name: str) -> Iterator[None]:
     """Around a call of dask: what it has not implemented is a `MissingFunctionError`."""
     try:
         yield
-    except MissingFunctionError:
-        raise
-    except NotImplementedError as error:
+    except (NotImplementedError, ValueError, TypeError) as error:
+        if isinstance(error, BackendError):
+            raise
+        if not (isinstance(error, NotImplementedError) or _NOT_IMPLEMENTED.search(str(error))):
+            raise  # a mistake of the caller's
         reason = " ".join(str(error).split()) or "it is not implemented"
         raise MissingFunctionError(f"{name}: dask's arrays cannot do this: {reason}") from error
 

@@ -1,4 +1,4 @@
-"""array-api-compat's namespace of dask, with its gaps named and two of them filled."""
+"""array-api-compat's namespace of dask, its gaps named and some of them mended."""
 
 from __future__ import annotations
 
@@ -7,29 +7,28 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-import numpy
-
+from portagrad_dask.corrections import CORRECTIONS
 from portagrad_dask.errors import require_known, said_by_dask
-from portagrad_dask.task import one_task
 
 
 class DaskNamespace:
     """Functions that raise where dask cannot do something, or cannot know a result's shape."""
 
-    def __init__(self, library: Any) -> None:
+    def __init__(self, library: Any, chapter: str = "") -> None:
         self.__name__ = library.__name__
         self._library = library
+        self._corrections = CORRECTIONS.get(chapter, {})
 
     def __repr__(self) -> str:
         return f"<{self.__name__}, naming what it cannot do>"
 
     def __dir__(self) -> list[str]:
-        return sorted({*dir(self._library), *_OWN})
+        return sorted({*dir(self._library), *self._corrections})
 
     def __getattr__(self, name: str) -> Any:
-        found = _OWN.get(name) or getattr(self._library, name)
+        found = self._corrections.get(name) or getattr(self._library, name)
         if inspect.ismodule(found):
-            found = DaskNamespace(found)
+            found = DaskNamespace(found, name)
         elif callable(found) and not isinstance(found, type):
             found = _naming(found, name)
         self.__dict__[name] = found
@@ -46,27 +45,3 @@ def _naming(function: Callable[..., Any], name: str) -> Callable[..., Any]:
         return result
 
     return checked
-
-
-def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Any:
-    """One element per index, each along its own line of the axis; in one task."""
-    lengths = list(numpy.broadcast_shapes(_less(x.shape, axis), _less(indices.shape, axis)))
-    lengths[axis] = indices.shape[axis]
-    return one_task(_taken, (x, indices, axis), tuple(lengths), x.dtype)
-
-
-def _less(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
-    """A shape with 1 along an axis."""
-    lengths = list(shape)
-    lengths[axis] = 1
-    return tuple(lengths)
-
-
-def _taken(x: Any, indices: Any, axis: int) -> Any:
-    return numpy.take_along_axis(x, indices, axis=axis)
-
-
-_OWN: dict[str, Callable[..., Any]] = {
-    "broadcast_shapes": numpy.broadcast_shapes,
-    "take_along_axis": take_along_axis,
-}

@@ -14,7 +14,9 @@ from portagrad_dask.errors import UnknownShapeError
 HostArray = numpy.ndarray[Any, Any]
 
 
-def one_task(function: Callable[..., Any], operands: tuple[Any, ...], shape: Shape, dtype: Any) -> Any:
+def one_task(
+    function: Callable[..., Any], operands: tuple[Any, ...], shape: Shape, dtype: Any
+) -> Any:
     """A lazy array of one chunk, made from whole arrays by a function of NumPy.
 
     The operands meet in the memory of one worker; the result is an array like any other.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import cached_property
 from importlib import import_module
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, cast
 
 import numpy
@@ -13,15 +14,16 @@ from portagrad.array import Array, Device, DType, Namespace, Shape
 from portagrad.backend.protocol import Backend
 from portagrad.errors import ArgumentError
 from portagrad_jax.namespace import JaxNamespace
-from portagrad_jax.wide import fit_integers, refuse_wide
+from portagrad_jax.wide import available, available_values
 
 
 class JaxBackend(Backend):
-    """JAX. Types of 64 bits are refused while JAX has them turned off, which it has at first."""
+    """JAX. Floating types of 64 bits are refused while JAX has them turned off."""
 
     name = "jax"
     namespace = "jax.numpy"
     special_functions = "jax.scipy.special"
+    special_names = MappingProxyType({"psi": "digamma"})
     pip_line = 'pip install "portagrad[jax]"'
 
     @property
@@ -47,7 +49,8 @@ class JaxBackend(Backend):
 
     def devices(self) -> tuple[Device, ...]:
         kinds = {each.platform for each in self._jax.local_devices()} | {"cpu"}
-        return tuple(each for kind in sorted(kinds) for each in self._jax.local_devices(backend=kind))
+        found = [self._jax.local_devices(backend=kind) for kind in sorted(kinds)]
+        return tuple(itertools.chain(*found))
 
     def device_name(self, device: Device | None = None) -> str:
         device = self.device if device is None else device
@@ -65,9 +68,7 @@ class JaxBackend(Backend):
         return getattr(x, "device", None)  # a tracer under jax.jit is on none yet
 
     def dtype(self, dtype: Any) -> DType | None:
-        found = super().dtype(dtype)
-        refuse_wide("this dtype", found)
-        return found
+        return available(super().dtype(dtype), "this dtype")
 
     # --- data ---
 
@@ -89,8 +90,8 @@ class JaxBackend(Backend):
                     "asarray: this conversion copies, so it cannot be done with copy=False"
                 )
             return cast(Array, made)
-        if wanted is None and hasattr(x, "dtype"):
-            x = fit_integers(numpy.asarray(x))
+        if hasattr(x, "dtype") and (wanted is None or x.dtype.kind in "iu"):
+            x = available_values(numpy.asarray(x))
         if place is None and self.requested_device is not None:
             place = self.device
         return cast(Array, self.xp.asarray(x, dtype=wanted, device=place, copy=copy))
@@ -154,15 +155,17 @@ def _require_in_bounds(key: tuple[Any, ...], shape: Shape) -> None:
             raise IndexError(
                 f"index {part} is out of bounds for axis {axis} of an array of shape {shape}"
             )
-        after = key[place + 1 :]
-        axis = len(shape) - sum(map(_axes_taken, after)) if part is ... else axis + _axes_taken(part)
+        if part is ...:
+            axis = len(shape) - sum(map(_axes_taken, key[place + 1 :]))
+        else:
+            axis += _axes_taken(part)
 
 
 def _axes_taken(part: Any) -> int:
     """How many axes one part of a key uses up; a mask uses as many as it has."""
     if part is None or part is ...:
         return 0
-    return part.ndim if getattr(part, "dtype", None) == bool else 1
+    return int(part.ndim) if str(getattr(part, "dtype", "")) == "bool" else 1
 
 
 backend = JaxBackend()

@@ -1,4 +1,4 @@
-"""jax.numpy, refusing what it would do half."""
+"""jax.numpy, without the floating types that it would quietly make smaller."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from portagrad_jax.wide import refuse_wide
+from portagrad_jax.wide import INTEGERS, available, is_on
 
 #: The functions that are told a dtype.
 _TOLD = frozenset(
@@ -31,6 +31,8 @@ class JaxNamespace:
         return dir(self._library)
 
     def __getattr__(self, name: str) -> Any:
+        if name in INTEGERS:  # not kept, as they may be turned on
+            return getattr(self._library, name if is_on() else INTEGERS[name])
         found = getattr(self._library, name)
         if name in _TOLD:
             found = _refusing(found)
@@ -43,8 +45,11 @@ def _refusing(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def checked(*args: Any, **keywords: Any) -> Any:
-        told = args[place] if place and len(args) > place else keywords.get("dtype")
-        refuse_wide(f"the dtype that {function.__name__} is told", told)
+        asked_by = f"the dtype given to {function.__name__}"
+        if place and len(args) > place:
+            args = (*args[:place], available(args[place], asked_by), *args[place + 1 :])
+        elif keywords.get("dtype") is not None:
+            keywords["dtype"] = available(keywords["dtype"], asked_by)
         return function(*args, **keywords)
 
     return checked

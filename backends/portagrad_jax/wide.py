@@ -1,8 +1,9 @@
 """Types of 64 bits, which JAX has turned off unless told otherwise.
 
 JAX then makes 32 bits of whatever is asked for, with a warning or without one.
-Here that is an error, with one exception that loses nothing: integers of 64 bits,
-which are NumPy's and Python's default, become JAX's own where they all fit.
+Here floating types of 64 bits are an error, since digits would be lost. Integers
+of 64 bits, which Python and NumPy make by default, are the integers that JAX has,
+of 32, and an error where one does not fit.
 """
 
 from __future__ import annotations
@@ -15,39 +16,39 @@ import numpy
 from portagrad.backend.dtype import dtype_name
 from portagrad.errors import DtypeError
 
-#: Each type of 64 bits a part, and what JAX would make of it.
-_NARROW = {
-    "float64": "float32",
-    "complex128": "complex64",
-    "int64": "int32",
-    "uint64": "uint32",
-}
+#: The dtypes of 64 bits a part, and what JAX has instead.
+_FLOATING = {"float64": "float32", "complex128": "complex64"}
+INTEGERS = {"int64": "int32", "uint64": "uint32"}
 
 
-def refuse_wide(what: str, dtype: Any) -> None:
-    """Raise `DtypeError` for a dtype of 64 bits while JAX has those turned off."""
-    if dtype is None or import_module("jax").config.jax_enable_x64:
-        return
+def is_on() -> bool:
+    """Are types of 64 bits turned on here?"""
+    return bool(import_module("jax").config.jax_enable_x64)
+
+
+def available(dtype: Any, asked_by: str) -> Any:
+    """`dtype` as JAX has it now. Raises `DtypeError` for a floating one that is turned off."""
+    if dtype is None or is_on():
+        return dtype
     name = dtype_name(dtype)
-    if name in _NARROW:
-        raise DtypeError(
-            f"jax: {what} is {name}, and JAX has its types of 64 bits turned off: it would make "
-            f"{_NARROW[name]} of it. Turn them on before any array is made, with "
-            f'jax.config.update("jax_enable_x64", True) or the environment variable '
-            f"JAX_ENABLE_X64=1, or convert to {_NARROW[name]} yourself"
-        )
+    if name in _FLOATING:
+        raise _turned_off(f"{asked_by} is {name}", _FLOATING[name])
+    return getattr(import_module("jax.numpy"), INTEGERS[name]) if name in INTEGERS else dtype
 
 
-def fit_integers(x: numpy.ndarray[Any, Any]) -> numpy.ndarray[Any, Any]:
-    """A host array as JAX can hold it: unchanged, or integers in 32 bits that say the same.
+def available_values(x: numpy.ndarray[Any, Any]) -> numpy.ndarray[Any, Any]:
+    """A host array in a dtype that JAX has now. Raises `DtypeError` where that loses something."""
+    narrow = numpy.dtype(available(x.dtype, "the dtype of this array"))
+    if narrow != x.dtype and x.size:
+        limits = numpy.iinfo(narrow)
+        if x.min() < limits.min or x.max() > limits.max:
+            raise _turned_off(f"this array holds integers that only {x.dtype} can", narrow.name)
+    return x.astype(narrow, copy=False)
 
-    Raises `DtypeError` for floating types of 64 bits, and for integers that do not fit.
-    """
-    if x.dtype.kind in "iu" and x.dtype.itemsize == 8:
-        limits = numpy.iinfo(_NARROW[x.dtype.name])
-        if x.size == 0 or (limits.min <= x.min() and x.max() <= limits.max):
-            # With 64 bits turned on, this is not for JAX to decide.
-            wide = import_module("jax").config.jax_enable_x64
-            return x if wide else x.astype(limits.dtype)
-    refuse_wide("this array", x.dtype)
-    return x
+
+def _turned_off(what: str, narrow: str) -> DtypeError:
+    return DtypeError(
+        f"jax: {what}, and JAX has its types of 64 bits turned off: it would make {narrow} of it. "
+        f'Turn them on before any array is made, with jax.config.update("jax_enable_x64", True) or '
+        f"the environment variable JAX_ENABLE_X64=1; or convert to {narrow} yourself"
+    )

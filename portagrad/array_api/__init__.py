@@ -12,6 +12,9 @@ from portagrad.array_api import fft as fft
 from portagrad.array_api import linalg as linalg
 from portagrad.array_api.array_object import ArrayObject as ArrayObject
 from portagrad.array_api.beyond import (
+    angle as angle,
+)
+from portagrad.array_api.beyond import (
     bincount as bincount,
 )
 from portagrad.array_api.beyond import (

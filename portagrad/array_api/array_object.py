@@ -10,12 +10,13 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from portagrad.array import Axis, Device
-from portagrad.array_api import data_type, linear_algebra, manipulation, numpy_protocol, statistical
+from portagrad.array import Device
+from portagrad.array_api import data_type, linear_algebra, manipulation, numpy_protocol
 from portagrad.array_api.assignment import index_set
 from portagrad.array_api.data_type import is_complex
 from portagrad.array_api.indexing import getitem, plain_key
-from portagrad.array_api.operators import Operators
+from portagrad.array_api.methods import Methods
+from portagrad.array_api.reading import check_number
 from portagrad.array_api.views import write
 from portagrad.backend import asarray, backend_of, to_numpy
 from portagrad.errors import ArgumentError, NotDifferentiableError, ShapeError
@@ -24,7 +25,14 @@ from portagrad.primitive import innermost, traced_types
 SUPPORTED_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
 
 
-class ArrayObject(Operators):
+def _as_number(x: Any) -> Any:
+    """A plain array of one element as a number of Python's."""
+    if hasattr(x, "item"):
+        return x.item()
+    return complex(x) if is_complex(x) else float(x)
+
+
+class ArrayObject(Methods):
     """A traced value that is an array of the standard."""
 
     #: `node` is what the trace remembers beside the value; `alias` is there only on
@@ -77,14 +85,24 @@ class ArrayObject(Operators):
         return False
 
     def _read(self) -> Any:
-        """The innermost array, on its way out to plain Python."""
+        """The innermost array, on its way to plain Python."""
         x: Any = self
         while type(x) in traced_types:
             if not x.is_constant():
                 x.trace.reading()
-                numpy_protocol.refuse_assignment(sys._getframe(2))
             x = x.value
         return x
+
+    def _number(self) -> Any:
+        """The same, to become a number that has no derivative."""
+        x: Any = self
+        while type(x) in traced_types:
+            if not x.is_constant():
+                x.trace.reading()
+                # The trace of the tensors that a user makes is the oldest; others are transforms.
+                check_number(sys._getframe(2), in_transform=x.trace.id > 0)
+            x = x.value
+        return self._read()
 
     def __bool__(self) -> bool:
         return bool(self._read())
@@ -97,20 +115,20 @@ class ArrayObject(Operators):
         return index
 
     def __float__(self) -> float:
-        return float(self._read())
+        return float(self._number())
 
     def __complex__(self) -> complex:
-        return complex(self._read())
+        return complex(self._number())
 
     def item(self) -> Any:
         """The value of an array of one element, as a Python number."""
         if self.size != 1:
             raise ShapeError(f"item() needs one element, got shape {self.shape}")
-        value = self._read()
-        kind = complex if is_complex(value) else None
-        if hasattr(value, "item"):
-            return value.item()
-        return kind(value) if kind else float(value)
+        return _as_number(self._number())
+
+    def tolist(self) -> Any:
+        """The values as Python numbers, in nested lists."""
+        return to_numpy(self._number()).tolist()
 
     def __len__(self) -> int:
         if self.ndim == 0:
@@ -128,7 +146,7 @@ class ArrayObject(Operators):
 
     def __format__(self, specification: str) -> str:
         if specification and self.ndim == 0:
-            return format(self.item(), specification)
+            return format(_as_number(innermost(self)), specification)
         return str(self)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
@@ -204,26 +222,3 @@ class ArrayObject(Operators):
         if type(new) is not type(self):
             self.__class__ = type(new)
         self.value, self.trace, self.node = new.value, new.trace, new.node
-
-    # --- the methods that programs written against arrays use ---
-
-    def sum(self, axis: Axis = None, *, keepdims: bool = False) -> Any:
-        """The sum along axes."""
-        return statistical.sum(self, axis=axis, keepdims=keepdims)
-
-    def mean(self, axis: Axis = None, *, keepdims: bool = False) -> Any:
-        """The average along axes."""
-        return statistical.mean(self, axis=axis, keepdims=keepdims)
-
-    def max(self, axis: Axis = None, *, keepdims: bool = False) -> Any:
-        """The largest element along axes."""
-        return statistical.max(self, axis=axis, keepdims=keepdims)
-
-    def min(self, axis: Axis = None, *, keepdims: bool = False) -> Any:
-        """The smallest element along axes."""
-        return statistical.min(self, axis=axis, keepdims=keepdims)
-
-    def reshape(self, *shape: Any) -> Any:
-        """The same elements in another shape, given as one tuple or as numbers."""
-        target = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
-        return manipulation.reshape(self, tuple(target))

@@ -14,7 +14,7 @@ from portagrad.array import Array, ArrayLike, Device, DType, Scalar
 from portagrad.array_api.data_type import astype, result_type
 from portagrad.array_api.elementwise import add, divide, multiply, subtract
 from portagrad.array_api.manipulation import broadcast_to
-from portagrad.backend import get_backend, namespace
+from portagrad.backend import backend_of, get_backend, namespace
 from portagrad.primitive import constant, detached, innermost, primitive
 
 NUMBERS = (bool, int, float, complex)
@@ -23,12 +23,15 @@ NUMBERS = (bool, int, float, complex)
 def _counter(like: Array, count: int, dtype: DType) -> Array:
     """0, 1, ..., count - 1 as numbers of a dtype, beside an array."""
     array = innermost(like)
-    return namespace(array).arange(max(count, 0), dtype=dtype, device=array.device)
+    return namespace(array).arange(
+        max(count, 0), dtype=dtype, device=backend_of(array).device_of(array)
+    )
 
 
 def _as_asked(x: Array, dtype: DType | None, device: Device | None, *, copy: bool = False) -> Array:
     """x in the dtype and on the device that were asked for."""
-    moved = None if device is None or device == x.device else device
+    here = backend_of(x).device_of(innermost(x))
+    moved = None if device is None or device == here else device
     return astype(x, x.dtype if dtype is None else dtype, copy=copy, device=moved)
 
 
@@ -130,13 +133,13 @@ def zeros(
 @constant
 def arange_like(x: Array, /, stop: int) -> Array:
     """The indices 0, 1, ..., stop - 1 in the library of x, on its device."""
-    return namespace(x).arange(stop, device=x.device)
+    return namespace(x).arange(stop, device=backend_of(x).device_of(x))
 
 
 @constant
 def empty_like(x: Array, /, *, dtype: DType | None = None, device: Device | None = None) -> Array:
     """An array like x with no particular content."""
-    return namespace(x).empty_like(x, dtype=dtype, device=device or x.device)
+    return namespace(x).empty_like(x, dtype=dtype, device=device)
 
 
 @constant
@@ -144,7 +147,7 @@ def filled_like(
     x: Array, /, fill_value: Scalar, dtype: DType | None, device: Device | None
 ) -> Array:
     """full_like of a number."""
-    return namespace(x).full_like(x, fill_value, dtype=dtype, device=device or x.device)
+    return namespace(x).full_like(x, fill_value, dtype=dtype, device=device)
 
 
 def full_like(
@@ -158,20 +161,21 @@ def full_like(
     """An array like x with one value everywhere."""
     if not isinstance(fill_value, NUMBERS):
         spread = broadcast_to(fill_value, x.shape)
-        return _as_asked(spread, dtype or x.dtype, device or x.device, copy=True)
+        here = backend_of(x).device_of(innermost(x))
+        return _as_asked(spread, dtype or x.dtype, device or here, copy=True)
     return filled_like(x, fill_value, dtype, device)
 
 
 @constant
 def ones_like(x: Array, /, *, dtype: DType | None = None, device: Device | None = None) -> Array:
     """Ones like x."""
-    return namespace(x).ones_like(x, dtype=dtype, device=device or x.device)
+    return namespace(x).ones_like(x, dtype=dtype, device=device)
 
 
 @constant
 def zeros_like(x: Array, /, *, dtype: DType | None = None, device: Device | None = None) -> Array:
     """Zeros like x."""
-    return namespace(x).zeros_like(x, dtype=dtype, device=device or x.device)
+    return namespace(x).zeros_like(x, dtype=dtype, device=device)
 
 
 @primitive

@@ -7,6 +7,9 @@ from portagrad.autograd.custom import custom_jvp as custom_jvp
 from portagrad.autograd.custom import custom_vjp as custom_vjp
 from portagrad.autograd.forward import hvp as hvp
 from portagrad.autograd.forward import jvp as jvp
+from portagrad.autograd.implicit import fixed_point as fixed_point
+from portagrad.autograd.implicit import linear_solve as linear_solve
+from portagrad.autograd.implicit import root as root
 from portagrad.autograd.jacobian import hessian as hessian
 from portagrad.autograd.jacobian import jacfwd as jacfwd
 from portagrad.autograd.jacobian import jacobian as jacobian

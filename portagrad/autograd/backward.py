@@ -107,7 +107,7 @@ def _newest_first(roots: Iterable[Node], until: Collection[Node]) -> list[Node]:
 def _filled(g: Sequence[Any], node: Node) -> list[Any]:
     """Cotangents of several results, with zeros for the results nobody used."""
     some = next(x for x in g if x is not None)
-    library, device = namespace(some), innermost(some).device
+    library, device = namespace(some), backend_of(some).device_of(innermost(some))
     lift = some.trace.lift if type(some) in traced_types else lambda array: array
     return [
         lift(library.zeros(shape, dtype=dtype, device=device)) if x is None else x

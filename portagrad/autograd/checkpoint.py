@@ -10,6 +10,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from portagrad import array_api as xp
 from portagrad.autograd.backward import walk
 from portagrad.autograd.custom import Stated, StatedPlan
 from portagrad.autograd.modes import ModeScope
@@ -168,6 +169,6 @@ def stop_gradient(x: Any) -> Any:
     def stop(leaf: Any) -> Any:
         if type(leaf) not in traced_types:
             return leaf
-        return leaf.trace.lift(stop(leaf.value))
+        return xp.stop_gradient(leaf)
 
     return tree_map(stop, x)

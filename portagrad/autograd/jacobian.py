@@ -146,10 +146,12 @@ def _basis(leaves: list[Any]) -> list[Any]:
     basis = []
     for x, span in zip(leaves, _spans(leaves), strict=True):
         plain = innermost(settled(x))
-        library = backend_of(plain).xp
+        home = backend_of(plain)
         size = span.stop - span.start
-        rows = library.eye(total, size, k=-span.start, dtype=plain.dtype, device=plain.device)
-        basis.append(library.reshape(rows, (total, *x.shape)))
+        rows = home.xp.eye(
+            total, size, k=-span.start, dtype=plain.dtype, device=home.device_of(plain)
+        )
+        basis.append(home.xp.reshape(rows, (total, *x.shape)))
     return basis
 
 

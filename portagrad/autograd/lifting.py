@@ -7,8 +7,9 @@ from typing import Any
 
 from portagrad.array_api.data_type import is_inexact
 from portagrad.backend import asarray, backend_of
+from portagrad.backend.dispatch import find_backend
 from portagrad.errors import ArgumentError, DtypeError, NotDifferentiableError, ShapeError
-from portagrad.primitive import Trace, snapshot, traced_types
+from portagrad.primitive import Trace, innermost, snapshot, traced_types
 from portagrad.tree import named_leaves, path_name, tree_leaves, tree_map, tree_unflatten
 
 
@@ -100,6 +101,15 @@ def checked_outputs(result: Any, name: str) -> list[tuple[Any, Any]]:
     return outputs
 
 
+def as_like(value: Any, x: Any) -> Any:
+    """A number, a list or an array in the library and dtype of x; host data on its device too."""
+    plain = innermost(x)
+    home = backend_of(plain)
+    host = find_backend(value) is None or not isinstance(value, home.array_types())
+    place = home.device_of(plain) if host else None
+    return asarray(value, backend=home, dtype=plain.dtype, device=place)
+
+
 def checked_tangents(arguments: list[Any], tangents: tuple[Any, ...], name: str) -> list[Any]:
     """The tangents leaf by leaf, as arrays of their primals' libraries and shapes."""
     if len(tangents) != len(arguments):
@@ -116,7 +126,7 @@ def checked_tangents(arguments: list[Any], tangents: tuple[Any, ...], name: str)
         for (path, x), leaf in zip(primals, leaves, strict=True):
             where = f"{i}, {path_name(path)}" if path else f"{i}"
             if type(leaf) not in traced_types:
-                leaf = asarray(leaf, backend=backend_of(x), dtype=x.dtype)
+                leaf = as_like(leaf, x)
             if tuple(leaf.shape) != tuple(x.shape):
                 raise ShapeError(
                     f"tangent {where} of {name} has shape {tuple(leaf.shape)}, its primal has "

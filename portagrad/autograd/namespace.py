@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from portagrad import array_api
-from portagrad.array import Array
+from portagrad.array import Array, Device
 from portagrad.array_api.dtypes import NAMES as DTYPES
 from portagrad.backend import Backend, use_backend
 from portagrad.errors import MissingFunctionError
@@ -35,6 +35,30 @@ CONSTANTS = frozenset({"__array_api_version__", "e", "inf", "nan", "newaxis", "p
 
 class MissingAttribute(MissingFunctionError, AttributeError):
     """A namespace has no such name; also an AttributeError, so that `hasattr` is False."""
+
+
+class Devices(tuple[Device, ...]):
+    """Devices as a tuple, that a list can be added to: until 2025.12 they were a list.
+
+    SciPy 1.17 writes `devices() + [None]`.
+    """
+
+    def __add__(self, other: Any) -> Any:
+        return list(self) + other if isinstance(other, list) else tuple(self) + other
+
+
+class Information:
+    """What a library says of itself: devices, dtypes, capabilities."""
+
+    def __init__(self, library: Any) -> None:
+        self._library = library
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._library, name)
+
+    def devices(self) -> Devices:
+        """The devices there are."""
+        return Devices(self._library.devices())
 
 
 class Namespace:
@@ -73,6 +97,8 @@ class Namespace:
             if name in CHAPTERS and hasattr(array_api, name):
                 chapter = getattr(array_api, name)
                 return Namespace(self._backend, f"{self.__name__}.{name}", self._wrap, chapter)
+            if name == "__array_namespace_info__":
+                return lambda: Information(self._backend.xp.__array_namespace_info__())
             if name in QUESTIONS:
                 return _answered(getattr(self._backend.xp, name))
             if name in CONSTANTS:

@@ -7,11 +7,17 @@ from typing import Any
 
 from portagrad import array_api as xp
 from portagrad.autograd.backward import conjugate, to_dtype, walk
-from portagrad.autograd.lifting import checked_outputs, checked_tangents, lift, lower, split_aux
+from portagrad.autograd.lifting import (
+    as_like,
+    checked_outputs,
+    checked_tangents,
+    lift,
+    lower,
+    split_aux,
+)
 from portagrad.autograd.tape import Tape
 from portagrad.autograd.tensor import Tensor, leaf_node, new_leaf, new_tape
-from portagrad.autograd.transforms import gradients_of
-from portagrad.backend import asarray, backend_of
+from portagrad.autograd.transforms import as_they_are, gradients_of
 from portagrad.errors import ArgumentError, NotDifferentiableError, ShapeError
 from portagrad.primitive import traced_types
 from portagrad.tree import path_name, tree_leaves, tree_map, tree_unflatten
@@ -115,7 +121,8 @@ def _lifted(primals: tuple[Any, ...], name: str) -> tuple[Tape, list[Tensor], li
         lift(primal, lambda value: new_leaf(value, tape), f"argument {i} of {name}")
         for i, primal in enumerate(primals)
     ]
-    return tape, [leaf for argument in arguments for leaf in tree_leaves(argument)], arguments
+    leaves = [leaf for argument in arguments for leaf in tree_leaves(argument)]
+    return tape, as_they_are(leaves), arguments
 
 
 def _refuse_read(outputs: list[tuple[Any, Any]], tape: Tape, name: str) -> None:
@@ -130,7 +137,7 @@ def _refuse_read(outputs: list[tuple[Any, Any]], tape: Tape, name: str) -> None:
 def _fitted(leaf: Any, output: Any, path: Any, name: str) -> Any:
     """A cotangent of a result, as an array of its library, shape and dtype."""
     if type(leaf) not in traced_types:
-        leaf = asarray(leaf, backend=backend_of(output), dtype=output.dtype)
+        leaf = as_like(leaf, output)
     if tuple(leaf.shape) != tuple(output.shape):
         where = f" at {path_name(path)}" if path else ""
         raise ShapeError(

@@ -244,7 +244,7 @@ def lifted(kept: tuple[Any, ...], trace: Trace) -> tuple[Any, ...]:
     """What was kept for a rule, its plain arrays as constants of a trace."""
 
     def lift(value: Any) -> Any:
-        if isinstance(value, list):
+        if isinstance(value, (list, tuple)) and any(hasattr(x, "dtype") for x in value):
             return [lift(each) for each in value]
         plain = type(value) not in traced_types and hasattr(value, "dtype")
         return trace.lift(value) if plain else value

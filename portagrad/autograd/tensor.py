@@ -8,6 +8,7 @@ from portagrad.array import Array
 from portagrad.array_api.array_object import ArrayObject
 from portagrad.array_api.data_type import is_inexact
 from portagrad.autograd.backward import conjugate, hand_out, walk
+from portagrad.autograd.lifting import as_like
 from portagrad.autograd.namespace import namespace_of
 from portagrad.autograd.tape import Extra, Node, Tape
 from portagrad.backend import Backend, asarray, backend_of
@@ -195,7 +196,7 @@ class Tensor(ArrayObject):
                 )
             return backend_of(self).xp.ones_like(innermost(self))
         if type(gradient) not in traced_types:
-            gradient = asarray(gradient, backend=backend_of(self), dtype=self.dtype)
+            gradient = as_like(gradient, self)
         elif gradient.trace is self.trace and gradient.node is None:
             gradient = gradient.value
         if tuple(gradient.shape) != tuple(self.shape):

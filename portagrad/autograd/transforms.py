@@ -57,7 +57,7 @@ def value_and_grad(
         for position in wanted:
             where = f"argument {position} of {name}"
             lifted[position] = lift(args[position], lambda value: new_leaf(value, tape), where)
-        inputs = [leaf for p in wanted for leaf in tree_leaves(lifted[p])]
+        inputs = as_they_are([leaf for p in wanted for leaf in tree_leaves(lifted[p])])
         result = function(*lifted, **keywords)
         aux = None
         if has_aux:
@@ -129,6 +129,15 @@ def _pull_back(
             )
         return lower(value, tape), {}
     return lower(value, tape), walk([(result.node, xp.ones_like(value))], tape)
+
+
+def as_they_are(inputs: list[Tensor]) -> list[Tensor]:
+    """The same inputs in objects of our own: a function may assign to its arguments.
+
+    `x[0] = 1.0` gives the object x another value and another history, and the
+    gradient is with respect to what x was when the function was called.
+    """
+    return [Tensor(x.value, x.tape, x.node) for x in inputs]
 
 
 def gradients_of(cotangents: dict[Any, Any], inputs: list[Tensor]) -> list[Any]:

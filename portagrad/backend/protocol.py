@@ -162,6 +162,10 @@ class Backend:
                 return each
         raise self.unknown_device(device)
 
+    def device_of(self, x: Any) -> Device:
+        """The device that an own array is on."""
+        return x.device
+
     def unknown_device(self, device: Any) -> UnknownDeviceError:
         """The error for a device that the library does not have."""
         there_are = ", ".join(repr(self.device_name(each)) for each in self.devices())

@@ -11,7 +11,7 @@ from portagrad.array_api.beyond.stable import times_log
 from portagrad.batching.kinds import elementwise, reduction
 from portagrad.batching.rule import Call, rule
 
-elementwise(times_log, xp.log_sigmoid, xp.sinc, xp.softplus)
+elementwise(times_log, xp.log_sigmoid, xp.sinc, xp.softplus, xp.stop_gradient)
 reduction(xp.logsumexp)
 
 

@@ -1,4 +1,4 @@
-"""The command line: `portagrad train`, `backends`, `bench`.
+"""The command line: `portagrad train`, `backends`, `bench`, `check`.
 
 Commands only parse, print and write; what they do is in the floors below. An
 exit code of 0 is success, 2 a wrong use, 1 a failure, 130 Ctrl-C, and each of

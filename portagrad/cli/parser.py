@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
-from portagrad.cli import backends, bench, train
+from portagrad.cli import backends, bench, check, train
 from portagrad.data import DATASETS
 from portagrad.train import ACTIVATIONS, Settings
 from portagrad.train.settings import DTYPES, GRADIENTS
@@ -55,6 +55,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_backends(commands)
     _add_bench(commands)
+    _add_check(commands)
     return parser
 
 
@@ -170,6 +171,45 @@ def _add_bench(commands: Commands) -> None:
     _add_outputs(parser, "draw the efficiencies (.png, .svg or .pdf)")
 
 
+def _add_check(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "check",
+        help="say what is wrong with a hand-derived gradient",
+        description=check.CONVENTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=check.run)
+    parser.add_argument("target", metavar="FILE.py:function", help="the hand-derived gradient")
+    parser.add_argument(
+        "--loss", default="loss", metavar="NAME", help="the function in FILE.py (default: loss)"
+    )
+    parser.add_argument(
+        "--args", metavar="NAME", help="the arguments in FILE.py (default: args, or example)"
+    )
+    parser.add_argument(
+        "--argnums",
+        type=_positions,
+        metavar="N,N,...",
+        help="the arguments that the gradient is of, counted from 0 (default: as many as it "
+        "returns)",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=_number(0, above=True),
+        default=60.0,
+        metavar="SECONDS",
+        help="how long it may take (default: 60)",
+    )
+    parser.add_argument(
+        "--seed",
+        type=_whole(0),
+        default=0,
+        metavar="N",
+        help="decides the other points that are tried (default: 0)",
+    )
+
+
 def _add_outputs(parser: argparse.ArgumentParser, what: str) -> None:
     outputs = parser.add_argument_group("what to write")
     outputs.add_argument("--plot", type=Path, metavar="FILE", help=what)
@@ -198,6 +238,14 @@ def _sizes(text: str) -> tuple[int, ...]:
             f"{text!r} is one size; give at least an input and an output size, such as 64,10"
         )
     return tuple(sizes)
+
+
+def _positions(text: str) -> list[int]:
+    """Positions of arguments: "0,2"."""
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of positions, such as 0,1") from None
 
 
 def _names(text: str) -> list[str]:

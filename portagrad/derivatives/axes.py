@@ -13,7 +13,7 @@ def from_front(axis: Axis, rank: int) -> tuple[int, ...]:
     """The axes that `axis` names, counted from the front; all of them for None."""
     if axis is None:
         return tuple(range(rank))
-    return tuple(a % rank for a in (axis if isinstance(axis, tuple) else (axis,)))
+    return tuple(a % rank for a in (axis if isinstance(axis, (tuple, list)) else (axis,)))
 
 
 def keep_axes(y: Any, x_shape: Shape, axis: Axis) -> Any:

@@ -36,11 +36,15 @@ def _atan2(g: Any, x1: Any, x2: Any, other: Any) -> Any:
     return g * _divide_or_zero(_divide_or_zero(other, radius), radius)
 
 
-def _sigmoid(x: Any) -> Any:
-    """1 / (1 + exp(-x)), smooth at 0 and without overflow."""
-    positive = x >= 0
-    small = xp.exp(xp.where(positive, -x, x))
-    return xp.where(positive, 1.0, small) / (small + 1)
+def _logaddexp(g: Any, x: Any, other: Any) -> Any:
+    """g / (1 + exp(other - x)), smooth where they are equal, 1/2 where they are infinite too."""
+    nothing = xp.zeros_like(g)
+    x, other = nothing + x, nothing + other  # one of them may be a number
+    same = xp.logical_and(xp.equal(x, other), xp.isinf(x))
+    apart = xp.where(same, 0.0, x) - xp.where(same, 0.0, other)
+    positive = apart >= 0
+    small = xp.exp(xp.where(positive, -apart, apart))
+    return g * (xp.where(positive, 1.0, small) / (small + 1))
 
 
 def _is_kept(x: Any, out: Any) -> Any:
@@ -135,7 +139,7 @@ xp.log1p.defvjp(x=lambda g, x: g / (x + 1))
 xp.log2.defvjp(x=lambda g, x: g / (x * math.log(2)))
 xp.log10.defvjp(x=lambda g, x: g / (x * math.log(10)))
 xp.logaddexp.defvjp(
-    x1=lambda g, x1, x2: g * _sigmoid(x1 - x2), x2=lambda g, x1, x2: g * _sigmoid(x2 - x1)
+    x1=lambda g, x1, x2: _logaddexp(g, x1, x2), x2=lambda g, x1, x2: _logaddexp(g, x2, x1)
 )
 xp.maximum.defvjp(
     x1=lambda g, x1, x2, out: _share(g, x1, x2, out),

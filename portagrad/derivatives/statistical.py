@@ -7,6 +7,7 @@ from typing import Any
 
 from portagrad import array_api as xp
 from portagrad.array import Axis, Shape
+from portagrad.array_api.data_type import is_complex
 from portagrad.derivatives.axes import cut, from_front, inverse_order, keep_axes
 
 
@@ -36,6 +37,7 @@ def _var(g: Any, x: Any, axis: Axis, correction: float) -> Any:
     centred = x - xp.mean(x, axis=axes, keepdims=True)
     divisor = _count(x.shape, axis) - correction
     scale = 2 / divisor if divisor > 0 else math.nan
+    centred = xp.conj(centred) if is_complex(x) else centred
     return keep_axes(g, x.shape, axis) * centred * scale
 
 
@@ -46,7 +48,7 @@ def _std(g: Any, x: Any, out: Any, axis: Axis, correction: float) -> Any:
     from all of them, and the deviation then is tiny and its slope is not.
     """
     flat: Any = out == 0
-    if _count(x.shape, axis) > 0:
+    if _count(x.shape, axis) > 0 and not is_complex(x):
         axes = from_front(axis, x.ndim)
         flat = flat | xp.reshape(xp.equal(xp.max(x, axis=axes), xp.min(x, axis=axes)), out.shape)
     half = xp.where(flat, 0.0, g / (xp.where(flat, 1.0, out) * 2))

@@ -1,21 +1,30 @@
-"""What a plugin's or a user's own tests are made of.
-
-The suites need pytest, which is imported when one of them is asked for; the
-tables, and `check_gradient`, do not.
-"""
+"""What a plugin's or a user's own tests are made of. The two suites need pytest."""
 
 from typing import TYPE_CHECKING, Any
 
+from portagrad.testing.gradient import GradientError as GradientError
+from portagrad.testing.gradient import GradientReport as GradientReport
 from portagrad.testing.gradient import check_gradient as check_gradient
+from portagrad.testing.gradient import numerical_derivative as numerical_derivative
+from portagrad.testing.gradient import numerical_jacobian as numerical_jacobian
 
 if TYPE_CHECKING:
     from portagrad.testing.backend import BackendConformance as BackendConformance
     from portagrad.testing.derivatives import DerivativeConformance as DerivativeConformance
 
-__all__ = ["BackendConformance", "DerivativeConformance", "check_gradient"]
+__all__ = [
+    "BackendConformance",
+    "DerivativeConformance",
+    "GradientError",
+    "GradientReport",
+    "check_gradient",
+    "numerical_derivative",
+    "numerical_jacobian",
+]
 
 
 def __getattr__(name: str) -> Any:
+    """The suites on demand: a gradient can be checked where no pytest is installed."""
     if name == "BackendConformance":
         from portagrad.testing.backend import BackendConformance
 

@@ -24,7 +24,7 @@ from portagrad.testing.table import TABLE, Row, check
 from portagrad.testing.table.layout import LAYOUTS
 
 
-def rows(*, order: int = 0, **wanted: bool) -> Any:
+def rows(*, order: int = 0, **wanted: bool) -> pytest.MarkDecorator:
     """The rows of which this is true, as parameters of a test."""
     chosen = [
         row
@@ -40,6 +40,8 @@ class DerivativeTests:
 
     #: By the name of a function, or of a row of the contract: why the library cannot do it.
     unlike: Mapping[str, str] = {}
+    #: Only the first call of every row: for a library that compiles each shape anew.
+    quick = False
 
     @pytest.fixture
     def float64(self, backend: Backend) -> str:
@@ -64,7 +66,7 @@ class DerivativeTests:
             pytest.skip(reason)
         if row.name.startswith("special."):
             pytest.importorskip("scipy", reason="SciPy says what is right")
-        calls = range(len(row.calls)) if arrange is None else [0]
+        calls = range(len(row.calls)) if arrange is None and not self.quick else [0]
         with _skipping(row.optional):
             for number in calls:
                 case = check.trial(row, number, dtype, arrange)

@@ -30,9 +30,7 @@ def parser() -> argparse.ArgumentParser:
     scipy = suites.add_parser("scipy", help="SciPy's array-API tests, conversion forbidden")
     scipy.add_argument("--module", action="append", help=f"of {', '.join(scipy_suite.MODULES)}")
     scipy.add_argument("--backend", default="numpy", help="the library under the Tensors")
-    scipy.add_argument(
-        "--scratch", type=Path, help="where the patched SciPy stays"
-    )
+    scipy.add_argument("--scratch", type=Path, help="where the patched SciPy stays")
     return top
 
 

@@ -192,3 +192,29 @@ def test_into_an_ndarray_is_refused():
 
     with pytest.raises(TypeError, match="ndarray"):
         pg.grad(in_place)(np.ones(2))
+
+
+def to_its_argument(x):
+    x[0, 1] = x[0, 0] * x[1, 1]
+    x *= x
+    return (x * x).sum()
+
+
+def to_a_view_of_its_argument(x):
+    row = x[0, ...]
+    row[1] = row[0] * 3.0
+    return (x * x).sum()
+
+
+@pytest.mark.parametrize("program", [to_its_argument, to_a_view_of_its_argument])
+def test_a_function_that_assigns_to_its_argument(program):
+    x = np.asarray([[1.0, 2.0], [3.0, 4.0]])
+    expected = differences(lambda y: program(y.copy()), x)
+    np.testing.assert_allclose(pg.grad(program)(x), expected, rtol=1e-7, atol=1e-5)
+    _, pullback = pg.vjp(program, x)
+    np.testing.assert_allclose(pullback(1.0)[0], expected, rtol=1e-7, atol=1e-5)
+    _, slope = pg.jvp(program, (x,), (np.ones_like(x),))
+    np.testing.assert_allclose(slope, expected.sum(), rtol=1e-7)
+    _, push = pg.linearize(program, x)
+    np.testing.assert_allclose(push(np.ones_like(x)), expected.sum(), rtol=1e-7)
+    np.testing.assert_array_equal(x, [[1.0, 2.0], [3.0, 4.0]])

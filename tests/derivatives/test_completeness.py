@@ -1,6 +1,12 @@
 """Nothing is forgotten: every function has a row, every primitive a rule."""
 
+from pathlib import Path
+
+import pytest
+
 from portagrad import array_api
+from portagrad.testing.contract import CHAPTERS
+from portagrad.testing.contract.page import page
 from portagrad.testing.table import coverage
 
 
@@ -24,3 +30,12 @@ def test_the_walk_finds_primitives_in_every_chapter():
         "portagrad.array_api.statistical.sum",
     } <= set(found)
     assert len(found) > 100
+
+
+def test_the_page_of_the_numeric_contract_is_up_to_date():
+    written = Path(__file__).parents[2] / "docs" / "numeric-contract.md"
+    if not written.parent.is_dir():
+        pytest.skip("the documentation is not here")
+    assert written.read_text() == page(CHAPTERS), (
+        "write it with: python -m portagrad.testing.contract > docs/numeric-contract.md"
+    )

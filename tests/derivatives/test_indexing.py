@@ -81,3 +81,9 @@ def test_a_key_made_of_tensors(backend, float64):
     )
     picked = pg.grad(lambda x: xp.sum(xp.take(x, xp.astype(x * 0, order.dtype) + order)))(x)
     np.testing.assert_array_equal(pg.to_numpy(picked), [1.0, 0.0, 2.0])
+
+
+def test_permute_dims_counts_from_the_end_where_the_library_does():
+    x = np.arange(6.0).reshape(1, 2, 3)
+    g = pg.grad(lambda x: xp.sum(xp.permute_dims(x, (-1, 0, 1)) * np.arange(6.0).reshape(3, 1, 2)))
+    np.testing.assert_array_equal(g(x), [[[0, 2, 4], [1, 3, 5]]])

@@ -65,6 +65,9 @@ from portagrad.array_api.beyond.scatter import (
     scatter_add as scatter_add,
 )
 from portagrad.array_api.beyond.stable import (
+    angle as angle,
+)
+from portagrad.array_api.beyond.stable import (
     log_sigmoid as log_sigmoid,
 )
 from portagrad.array_api.beyond.stable import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from portagrad.array import Array
-from portagrad.backend import namespace
+from portagrad.backend import backend_of, namespace
 from portagrad.errors import ArgumentError, ShapeError
 from portagrad.primitive import primitive
 
@@ -21,9 +21,10 @@ def full_convolution(x1: Array, x2: Array, /) -> Array:
         x1, x2 = x2, x1
     # Windows of the longer one, padded, times the shorter one backwards.
     length, width = x1.shape[0], x2.shape[0]
-    ends = library.zeros(width - 1, dtype=x1.dtype, device=x1.device)
+    device = backend_of(x1).device_of(x1)
+    ends = library.zeros(width - 1, dtype=x1.dtype, device=device)
     padded = library.concat([ends, x1, ends])
-    counter = library.arange(length + width - 1, device=x1.device)
+    counter = library.arange(length + width - 1, device=device)
     places = counter[:, None] + counter[None, :width]
     windows = library.take(padded, library.reshape(places, (-1,)))
     return library.matmul(library.reshape(windows, places.shape), library.flip(x2))

@@ -113,7 +113,7 @@ def _check(x: Array, q: Any, method: str, lines: Any) -> Any:
     array = innermost(x)
     backend = backend_of(array)
     if not hasattr(q, "dtype"):
-        q = backend.xp.asarray(q, dtype=array.dtype, device=array.device)
+        q = backend.asarray(q, dtype=array.dtype, device=backend.device_of(array))
     values = innermost(q)
     if backend.on_host(values) and bool(backend.xp.any((values < 0) | (values > 1))):
         raise ArgumentError(f"quantile: q must be in [0, 1], got {values}")

@@ -64,7 +64,8 @@ def _block(x: Any, axis: int, length: int, value: Any) -> Any:
     shape = (*x.shape[:axis], length, *x.shape[axis + 1 :])
     array = innermost(x)
     if not hasattr(value, "dtype"):
-        value = backend_of(array).xp.asarray(value, dtype=array.dtype, device=array.device)
+        home = backend_of(array)
+        value = home.asarray(value, dtype=array.dtype, device=home.device_of(array))
     return xp.astype(xp.broadcast_to(value, shape), x.dtype, copy=False)
 
 
@@ -95,5 +96,6 @@ def _repeat_elements(x: Any, axis: int, before: int, after: int, mode: str) -> A
     element = _REPEATED[mode]
     places = [element(place, length) for place in range(-before, length + after)]
     array = innermost(x)
-    indices = backend_of(array).xp.asarray(places, device=array.device)
+    home = backend_of(array)
+    indices = home.asarray(places, device=home.device_of(array))
     return xp.take(x, indices, axis=axis)

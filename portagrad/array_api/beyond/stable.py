@@ -8,8 +8,8 @@ from typing import Any
 
 from portagrad import array_api as xp
 from portagrad.array import Array, ArrayLike, Axis
-from portagrad.array_api.data_type import is_inexact
-from portagrad.backend import asarray, namespace
+from portagrad.array_api.data_type import is_complex, is_inexact
+from portagrad.backend import asarray, backend_of
 from portagrad.primitive import constant, innermost, kernel
 
 
@@ -28,6 +28,13 @@ def logsumexp(x: Array, /, *, axis: Axis = None, keepdims: bool = False) -> Arra
     nothing = xp.equal(total, 0)
     result = xp.where(nothing, -math.inf, xp.log(xp.where(nothing, 1.0, total)) + shift)
     return result if keepdims else xp.sum(result, axis=axis)
+
+
+def angle(x: Array, /) -> Array:
+    """The angle of complex numbers, in radians; at 0 it is 0, and so is its slope."""
+    if not is_complex(x):
+        return xp.atan2(xp.zeros_like(x), x)
+    return xp.atan2(xp.imag(x), xp.real(x))
 
 
 @kernel
@@ -68,10 +75,10 @@ def as_arrays(*operands: Any) -> tuple[Any, ...]:
     example = next((x for x in operands if hasattr(x, "dtype")), None)
     array = asarray(operands[0]) if example is None else innermost(example)
     dtype = array.dtype if is_inexact(array) else None
-    library = namespace(array)
+    home = backend_of(array)
+    device = home.device_of(array)
     return tuple(
-        x if hasattr(x, "dtype") else library.asarray(x, dtype=dtype, device=array.device)
-        for x in operands
+        x if hasattr(x, "dtype") else home.asarray(x, dtype=dtype, device=device) for x in operands
     )
 
 

@@ -12,4 +12,3 @@ functions.py  functions that the standard has otherwise, or not at all
 
 from portagrad.array_api.numpy_protocol.dispatch import array_function as array_function
 from portagrad.array_api.numpy_protocol.dispatch import array_ufunc as array_ufunc
-from portagrad.array_api.numpy_protocol.dispatch import refuse_assignment as refuse_assignment

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable
-from dis import opname
 from typing import Any
 
 import numpy
@@ -52,7 +51,8 @@ def array_function(self: Any, function: Any, types: Any, args: Any, keywords: An
 
 def _home(x: Any) -> use_backend:
     """Where lists and numbers beside x become arrays: in its library, on its device."""
-    return use_backend(backend_of(x), device=innermost(x).device)
+    backend = backend_of(x)
+    return use_backend(backend, device=backend.device_of(innermost(x)))
 
 
 def _bound(
@@ -173,19 +173,3 @@ def _wrapped(self: Any, x: Any) -> Any:
     if type(x) in (list, tuple):
         return type(x)(_wrapped(self, part) for part in x)
     return x
-
-
-def refuse_assignment(frame: Any) -> None:
-    """Raise where `frame` is at `ndarray[i] = t`.
-
-    NumPy asks such a t for its `float()` and for nothing else, so the instruction
-    that the asking program is at is all that tells it from `float(t)`, which is
-    allowed: the first would lose a part of a gradient without a word.
-    """
-    code = frame.f_code.co_code
-    if opname[code[frame.f_lasti]].startswith("STORE_SUBSCR"):
-        raise NotDifferentiableError(
-            "a value that is being differentiated cannot be assigned to an element of an ndarray: "
-            "its gradient would be lost. Make the array with portagrad.array_api, or stack the "
-            "values"
-        )

@@ -9,6 +9,9 @@ from portagrad.testing.contract.special import Special, there, weighted
 
 ROWS = [
     Special(
+        "angle at 0", xp.angle, ([0j, 2j],), ([0j, -0.5 + 0j],), [0.0, pi / 2], dtype="complex128"
+    ),
+    Special(
         "sinc at 0",
         xp.sinc,
         ([0.0, 1e-9, 1e-300],),

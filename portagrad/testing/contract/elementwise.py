@@ -109,6 +109,12 @@ ROWS = [
         ([1000.0, 0.0], [-1000.0, -inf]),
         ([1.0, 1.0], [0.0, 0.0]),
     ),
+    Special(
+        "logaddexp of equal infinities",
+        xp.logaddexp,
+        ([-inf, -inf], [-inf, -inf]),
+        ([0.5, 0.5],) * 2,
+    ),
     Special("logaddexp with one infinity", xp.logaddexp, ([inf], [1.0]), ([1.0], [0.0])),
     Special(
         "naive sigmoid at -1000", lambda x: 1.0 / (1.0 + xp.exp(-x)), ([-1e3],), ([nan],), pole=True

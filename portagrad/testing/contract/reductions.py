@@ -33,6 +33,22 @@ ROWS = [
     ),
     Special("var of equal elements", xp.var, ([3.0, 3.0],), ([0.0, 0.0],), second=([0.0, 0.0],)),
     Special(
+        "var of complex numbers",
+        xp.var,
+        ([1 + 2j, 3 - 2j],),
+        ([-1 + 2j, 1 - 2j],),
+        dtype="complex128",
+        unlike=("array_api_strict",),
+    ),
+    Special(
+        "std of complex numbers that are equal",
+        xp.std,
+        ([1 + 2j, 1 + 2j],),
+        ([0j, 0j],),
+        dtype="complex128",
+        unlike=("array_api_strict",),
+    ),
+    Special(
         "prod with one zero",
         xp.prod,
         ([2.0, 0.0, 3.0],),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy
 
-from portagrad.testing.table.domain import ABOVE_ONE, POSITIVE, REAL, Domain
+from portagrad.testing.table.domain import ABOVE_ONE, NONZERO, POSITIVE, REAL, Domain
 from portagrad.testing.table.row import Call, Row, array, call, given, unary
 
 _PROBABILITY = Domain(0.05, 0.95)
@@ -69,6 +69,7 @@ _POINTS = given([0.0, 1.0, 2.5, 3.0], None)
 _GROWING = Domain(-0.5, 3.5)
 
 ROWS = [
+    Row("angle", (call(array(2, 3, domain=NONZERO)),), reference=numpy.angle, complex=True),
     Row(
         "bincount",
         (

@@ -248,7 +248,8 @@ def _check_manners(case: Trial, found: Gradients) -> None:
         assert isinstance(g, case.backend.array_types()), f"{case}: a gradient is {type(g)}"
         assert tuple(g.shape) == tuple(x.shape), f"{case}: gradient shape {g.shape}, not {x.shape}"
         assert g.dtype == x.dtype, f"{case}: gradient dtype {g.dtype}, not {x.dtype}"
-        assert g.device == x.device, f"{case}: gradient on {g.device}, not {x.device}"
+        here, there = case.backend.device_of(x), case.backend.device_of(g)
+        assert there == here, f"{case}: gradient on {there}, not {here}"
 
 
 def _check_aliasing(case: Trial, found: Gradients) -> None:

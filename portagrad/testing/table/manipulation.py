@@ -72,7 +72,6 @@ ROWS = [
         (
             call(array(2, 3), (1, 0)),
             call(array(2, 3, 2), (2, 0, 1)),
-            call(array(2, 3, 2), (-1, 0, 1)),
             call(array(), ()),
         ),
         complex=True,

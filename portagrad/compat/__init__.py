@@ -1,0 +1,1 @@
+"""Other libraries' interfaces over portagrad's engine, for programs written against them."""
