@@ -12,7 +12,7 @@ import pytest
 from portagrad.backend import Backend, active, use_backend
 from portagrad.backend.catalogue import forget_types
 from portagrad.backend.registry import registry
-from portagrad.errors import BackendError
+from portagrad.errors import BackendError, BackwardError
 
 # Read when the libraries are imported, which is after this. JAX has no float64 unless told to, and
 # dask's threads cost more than the small arrays of tests.
@@ -29,6 +29,39 @@ BACKENDS = [
     pytest.param(("dask", None), id="dask"),
     pytest.param(("cupy", None), id="cupy", marks=pytest.mark.gpu),
 ]
+
+
+_MASK = "what a mask of dask picks has a shape that is known only once it is computed"
+_LACKS = "dask.array.linalg does not have it"
+_ONE = "dask has it for one matrix, and not for stacks of them"
+
+#: What a library itself cannot do, by test: it raises, and must do so by name.
+SHORTFALLS: dict[str, dict[str, str]] = {
+    "dask": {
+        r"a[_ ]mask|a_key_made_of_tensors|empty selection|nonzero": _MASK,
+        r"unique_|distinct values": _MASK,
+        r"linalg\.(cross|det|eig|eigh|eigvals|eigvalsh|pinv\d?|slogdet)\b": _LACKS,
+        r"linalg\.(cholesky|inv|matrix_norm|qr|solve|svdvals)\b|matrix_power": _ONE,
+        r"linalg\.(svd|matrix_rank)\b": "dask has the reduced decomposition of one matrix alone",
+        r"searchsorted": "dask takes no sorter",
+        r"\brepeat\b": "dask repeats every element equally often",
+    },
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Expect what a library cannot do to fail, and with an error of the backend only."""
+    for item in items:
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        name = parameters.get("backend", ("",))
+        for pattern, reason in SHORTFALLS.get(
+            name[0] if isinstance(name, tuple) else "", {}
+        ).items():
+            if re.search(pattern, item.nodeid.partition("::")[2]):
+                # Not strictly: a row may work in its first call, and in float32.
+                expected = (BackendError, BackwardError)
+                item.add_marker(pytest.mark.xfail(raises=expected, reason=reason, strict=False))
+                break
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -52,9 +52,26 @@ def triu(x: Any, /, *, k: int = 0) -> Any:
     return _dask().where(_distance(x) >= k, x, numpy.zeros((), dtype=x.dtype))
 
 
+def eye(
+    n_rows: int,
+    n_cols: int | None = None,
+    /,
+    *,
+    k: int = 0,
+    dtype: Any = None,
+    device: Any = None,
+) -> Any:
+    """Ones on one diagonal; dask's own has no chunk where a chunk has more columns than rows."""
+    right = _right_of_diagonal(n_rows, n_rows if n_cols is None else n_cols)
+    return (right == k).astype("float64" if dtype is None else dtype)
+
+
 def _distance(x: Any) -> Any:
     """How far to the right of the diagonal each element of a matrix is."""
-    rows, columns = x.shape[-2:]
+    return _right_of_diagonal(*x.shape[-2:])
+
+
+def _right_of_diagonal(rows: int, columns: int) -> Any:
     arange = _dask().arange
     return arange(columns)[None, :] - arange(rows)[:, None]
 
@@ -100,6 +117,7 @@ def svdvals(x: Any, /) -> Any:
 CORRECTIONS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
     "": {
         "broadcast_shapes": numpy.broadcast_shapes,
+        "eye": eye,
         "max": _extreme("max"),
         "min": _extreme("min"),
         "repeat": repeat,

@@ -16,6 +16,7 @@ from portagrad.array_api import (
     statistical,
 )
 from portagrad.array_api.operators import Operators
+from portagrad.backend import backend_of
 from portagrad.errors import ArgumentError
 
 
@@ -83,8 +84,8 @@ class Methods(Operators):
     # --- element by element ---
 
     def astype(self: Any, dtype: DType, *, copy: bool = True) -> Any:
-        """The same values in another dtype."""
-        return data_type.astype(self, dtype, copy=copy)
+        """The same values in another dtype, or one by name."""
+        return data_type.astype(self, backend_of(self).dtype(dtype), copy=copy)
 
     def clip(self: Any, min: Any = None, max: Any = None) -> Any:
         """Values limited to [min, max]."""
@@ -157,6 +158,25 @@ class Methods(Operators):
         if len(order) != rank:
             raise ArgumentError(f"transpose: {order} is no order of {rank} axes")
         return manipulation.permute_dims(self, order)
+
+    def view(self: Any, dtype: DType) -> Any:
+        """The same numbers, complex ones as pairs along the last axis, or pairs as complex ones.
+
+        Of a NumPy array it shows the bits as any other dtype; here, where values
+        are what is differentiated, it is `x` itself or one of these two.
+        """
+        target = backend_of(self).dtype(dtype)
+        if target == self.dtype:
+            return self
+        part = elementwise.real(self) if data_type.is_complex(self) else None
+        if part is not None and part.dtype == target:
+            pairs = manipulation.stack([part, elementwise.imag(self)], axis=-1)
+            return manipulation.reshape(pairs, (*self.shape[:-1], 2 * self.shape[-1]))
+        pairs = manipulation.reshape(self, (*self.shape[:-1], self.shape[-1] // 2, 2))
+        whole = pairs[..., 0] + 1j * pairs[..., 1]
+        if part is not None or whole.dtype != target:
+            raise ArgumentError(f"view: values of {self.dtype} cannot be seen as {target}")
+        return whole
 
 
 def _numbers(given: Sequence[Any]) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from portagrad import array_api
 from portagrad.array import Array, Device
+from portagrad.array_api import numpy_protocol
 from portagrad.array_api.dtypes import NAMES as DTYPES
 from portagrad.backend import Backend, use_backend
 from portagrad.errors import MissingFunctionError
@@ -30,6 +31,11 @@ CREATION = frozenset(
 QUESTIONS = frozenset(
     {"isdtype", "can_cast", "finfo", "iinfo", "result_type", "__array_namespace_info__"}
 )
+#: Names of NumPy's that SciPy takes from whatever namespace there is.
+USED_BY_SCIPY: dict[str, Callable[..., Any]] = {
+    "diag": numpy_protocol.diag,
+    "logspace": numpy_protocol.logspace,
+}
 CONSTANTS = frozenset({"__array_api_version__", "e", "inf", "nan", "newaxis", "pi"})
 
 
@@ -89,7 +95,7 @@ class Namespace:
     def __dir__(self) -> list[str]:
         names = {name for name in dir(self._chapter) if _is_function(self._chapter, name)}
         if self._chapter is array_api:
-            names |= CHAPTERS | QUESTIONS | CONSTANTS | DTYPES
+            names |= CHAPTERS | QUESTIONS | CONSTANTS | DTYPES | USED_BY_SCIPY.keys()
         return sorted(name for name in names if hasattr(self, name))
 
     def _find(self, name: str) -> Any:
@@ -103,6 +109,8 @@ class Namespace:
                 return _answered(getattr(self._backend.xp, name))
             if name in CONSTANTS:
                 return getattr(array_api, name)
+            if name in USED_BY_SCIPY:
+                return self._creating(USED_BY_SCIPY[name])
         if _is_function(self._chapter, name):
             function = getattr(self._chapter, name)
             return self._creating(function) if name in CREATION else function

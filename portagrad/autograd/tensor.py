@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, cast
 
 from portagrad.array import Array
@@ -107,6 +108,27 @@ class Tensor(ArrayObject):
     def detach(self) -> Tensor:
         """The same data, with no history: a constant."""
         return Tensor(self.value, self.tape, None)
+
+    def __deepcopy__(self, memo: Any) -> Tensor:
+        """A leaf for a leaf; of a result, a copy that the gradient flows through."""
+        if self._owns_no_history():
+            return tensor(self.value, self.requires_grad)
+        copied: Tensor = self.copy()
+        return copied
+
+    __copy__ = functools.partialmethod(__deepcopy__, None)
+
+    def __reduce__(self) -> Any:
+        if not self._owns_no_history():
+            raise NotDifferentiableError(
+                "a Tensor that was computed from others cannot be pickled: its history would be "
+                "lost. .detach() it first"
+            )
+        return tensor, (innermost(self), self.requires_grad)
+
+    def _owns_no_history(self) -> bool:
+        """Is it a constant, or one of the user's own leaves?"""
+        return self.is_leaf and (self.trace is EAGER or not self.is_differentiated())
 
     def _bound_namespace(self) -> Any:
         return namespace_of(backend_of(self), EAGER.lift)

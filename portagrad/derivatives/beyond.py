@@ -7,9 +7,11 @@ from typing import Any
 from portagrad import array_api as xp
 from portagrad.array import Axis
 from portagrad.array_api.beyond.convolution import full_convolution
+from portagrad.array_api.beyond.cumulative import running_max
 from portagrad.array_api.beyond.order_statistics import order_statistics
 from portagrad.array_api.beyond.stable import times_log
 from portagrad.derivatives.axes import keep_axes
+from portagrad.derivatives.statistical import recurrence_from_the_end
 
 
 def _logsumexp(g: Any, x: Any, out: Any, axis: Axis) -> Any:
@@ -38,6 +40,26 @@ def _convolution(g: Any, other: Any) -> Any:
     return full_convolution(g, xp.flip(other))[start : g.shape[0]]
 
 
+def _running_max(g: Any, x: Any, out: Any) -> Any:
+    """To the elements that set the record, evenly: to each, a share of all that came under it.
+
+    The results are constant over a run, and what falls to an element of a run is a sum to the
+    run's end: a recurrence that starts anew with each run.
+    """
+    if x.shape[-1] < 2:
+        return g
+    record = xp.logical_or(xp.equal(x, out), xp.not_equal(x, x))
+    before, after = out[..., :-1], out[..., 1:]
+    same = xp.logical_or(xp.equal(before, after), xp.not_equal(before, before))
+    # The factor of an element with its neighbour before it; the first has none.
+    joined = xp.astype(xp.concat([xp.zeros_like(record[..., :1]), same], axis=-1), x.dtype)
+    turned = xp.concat([joined[..., :1], xp.flip(joined[..., 1:], axis=-1)], axis=-1)
+    records = xp.flip(xp.astype(record, x.dtype), axis=-1)
+    shares = xp.flip(recurrence_from_the_end(records, turned), axis=-1)
+    return xp.where(record, recurrence_from_the_end(g / shares, joined), 0.0)
+
+
+running_max.defvjp(x=_running_max)
 xp.logsumexp.defvjp(x=_logsumexp)
 times_log.defvjp(x=lambda g, y: g * xp.log(y), y=_xlogy_y)
 order_statistics.defvjp(x=_order_statistics)

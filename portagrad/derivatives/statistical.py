@@ -93,11 +93,11 @@ def _cumulative_prod(g: Any, x: Any, axis: int | None, include_initial: bool) ->
     """
     g, along = _dependent(g, x.ndim, axis, include_initial)
     lines = xp.moveaxis(x, along, -1)
-    tails = _recurrence_from_the_end(xp.moveaxis(g, along, -1), lines)
+    tails = recurrence_from_the_end(xp.moveaxis(g, along, -1), lines)
     return xp.moveaxis(_product_before(lines) * tails, -1, along)
 
 
-def _recurrence_from_the_end(g: Any, x: Any) -> Any:
+def recurrence_from_the_end(g: Any, x: Any) -> Any:
     """s_i = g_i + x_{i+1} s_{i+1} along the last axis, in log2(n) steps for n elements.
 
     After each step s_i is g_i + a_i s_{i+step}, and a_i the product of `step`

@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
             + [len(each) for run in (alone, traced) for each in (run.passed, run.failed)]
             + [len(alone.failed.keys() - traced.failed.keys()), len(beyond)]
         )
-        print(*map(str, rows[-1]), sep="\t")
+        print(*map(str, rows[-1]), sep="\t", flush=True)
     print(*ours, sep="\n")
     if not options.backend:
         report.write_section("array-api-tests", page(options, rows, ours))

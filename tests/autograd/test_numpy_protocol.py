@@ -412,3 +412,15 @@ def test_other_libraries_stay_theirs(backend, float64):
     assert type(x.grad) is type(x.data)
     expected = [2 * np.exp(V[0]), np.exp(V[1]), 0.0, 0.0] + 2 * V / np.linalg.norm([*V, *V])
     np.testing.assert_allclose(pg.to_numpy(x.grad), expected)
+
+
+def test_ufuncs_of_scipy():
+    special = pytest.importorskip("scipy.special")
+    np.testing.assert_allclose(
+        pg.grad(lambda x: special.erf(x).sum())(V), 2 / np.sqrt(np.pi) * np.exp(-(V**2))
+    )
+    np.testing.assert_allclose(pg.grad(lambda x: special.expit(x).sum())(V * 0), V * 0 + 0.25)
+    x = pg.tensor(V, requires_grad=True)
+    with pytest.raises(NotDifferentiableError, match="struve"):
+        special.struve(1.0, x)
+    np.testing.assert_array_equal(special.struve(1.0, x.detach()).data, special.struve(1.0, V))

@@ -1,10 +1,16 @@
 """A Tensor is an array of the standard, and of NumPy's protocols."""
 
+import copy
+import inspect
+import math
+import pickle
+
 import array_api_compat
 import numpy as np
 import pytest
 
 import portagrad as pg
+from portagrad import array_api
 
 
 def test_unmodified_array_api_code_is_differentiable(backend, float64):
@@ -118,3 +124,152 @@ def test_two_libraries_in_one_operation():
         x * pg.tensor(torch.ones(2))
     with pytest.raises(TypeError, match=r"numpy.*torch.*to_backend"):
         pg.array_api.add(np.ones(2), torch.ones(2))
+
+
+# --- the namespace and the array object, name by name ----------------------------
+
+
+ATTRIBUTES = ["dtype", "device", "mT", "ndim", "shape", "size", "T"]
+METHODS = """
+    abs add and array_namespace bool complex dlpack dlpack_device eq float floordiv ge getitem gt
+    index int invert le lshift lt matmul mod mul ne neg or pos pow rshift setitem sub truediv xor
+    radd rand rfloordiv rlshift rmatmul rmod rmul ror rpow rrshift rsub rtruediv rxor
+    iadd iand ifloordiv ilshift imatmul imod imul ior ipow irshift isub itruediv ixor
+"""
+
+
+def test_every_attribute_and_method_of_the_standard():
+    for name in [*ATTRIBUTES, "to_device"]:
+        assert hasattr(pg.Tensor, name)
+    for name in METHODS.split():
+        assert callable(getattr(pg.Tensor, f"__{name}__"))
+    parameters = inspect.signature(pg.Tensor.__dlpack__).parameters
+    assert list(parameters) == ["self", "stream", "max_version", "dl_device", "copy"]
+    assert all(p.default is None for p in list(parameters.values())[1:])
+
+
+def test_every_function_has_a_real_signature(backend):
+    xp = pg.tensor(pg.asarray([1.0], dtype="float32")).__array_namespace__()
+    for space in (xp, xp.linalg, xp.fft):
+        for name in dir(space):
+            if name.startswith("__"):
+                continue
+            function = getattr(space, name)
+            if callable(function) and not isinstance(function, type) and name in dir(array_api):
+                kinds = {p.kind for p in inspect.signature(function).parameters.values()}
+                assert kinds, name
+                assert kinds != {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+
+
+def test_the_namespace_lists_what_it_has(backend):
+    xp = pg.tensor(pg.asarray([1.0], dtype="float32")).__array_namespace__()
+    names = set(dir(xp))
+    assert {"sum", "linalg", "fft", "float32", "pi", "zeros", "isdtype", "median"} <= names
+    assert all(hasattr(xp, name) for name in names)
+    assert not names & {"ndarray", "random", "elementwise", "ArrayObject"}
+
+
+def test_information_about_the_library():
+    info = pg.tensor([1.0]).__array_namespace__().__array_namespace_info__()
+    assert isinstance(info.devices(), tuple)
+    assert info.devices() + [None] == [*info.devices(), None]  # noqa: RUF005 - SciPy's words
+    assert info.default_dtypes()["real floating"] == np.float64
+    assert info.capabilities()["boolean indexing"]
+
+
+def test_dlpack_both_ways():
+    x = pg.tensor([1.0, 2.0])
+    xp = x.__array_namespace__()
+    made = xp.from_dlpack(np.asarray([3.0, 4.0]))
+    assert isinstance(made, pg.Tensor)
+    again = xp.from_dlpack(x)
+    assert isinstance(again, pg.Tensor)
+    np.testing.assert_array_equal(again.data, [1.0, 2.0])
+    np.testing.assert_array_equal(np.from_dlpack(x, copy=True), [1.0, 2.0])
+    with pytest.raises(TypeError, match="detach"):
+        xp.from_dlpack(pg.tensor([1.0], requires_grad=True))
+
+
+def test_conversion_to_numpy_is_a_copy():
+    x = pg.tensor([1.0, 2.0])
+    array = np.asarray(x)
+    array[0] = 5.0
+    np.testing.assert_array_equal(x.data, [1.0, 2.0])
+    with pytest.raises(ValueError, match="copy"):
+        np.asarray(x, copy=False)
+
+
+@pytest.mark.parametrize(
+    ("f", "slope"),
+    [
+        (lambda x: x.std(ddof=1), [-0.5, 0.0, 0.5]),
+        (lambda x: x.var(axis=0), [-2 / 3, 0.0, 2 / 3]),
+        (lambda x: x.reshape(3, 1).transpose().squeeze().dot(x), [2.0, 4.0, 6.0]),
+        (lambda x: x.clip(1.5, 2.5).sum() + x.ravel().cumsum()[1], [1.0, 2.0, 0.0]),
+        (lambda x: x.copy()[:1].repeat(2)[1] + x.flatten().prod(), [7.0, 3.0, 2.0]),
+        (lambda x: x.astype("complex128").conj().real.sum() + x.max(), [1.0, 1.0, 2.0]),
+        (lambda x: x[x.argmax()] * x[x.nonzero()].min(), [3.0, 0.0, 1.0]),
+        (lambda x: x.reshape((1, 3)).swapaxes(0, 1).mean() * x.any(), [1 / 3, 1 / 3, 1 / 3]),
+    ],
+)
+def test_the_methods_of_numpys_arrays(f, slope):
+    x = np.asarray([1.0, 2.0, 3.0])
+    value, gradient = pg.value_and_grad(f)(x)
+    np.testing.assert_allclose(float(value), float(f(x)))
+    np.testing.assert_allclose(gradient, slope, atol=1e-12)
+
+
+# --- a number that has lost its gradient ------------------------------------------
+
+
+def test_functions_of_math_are_refused_by_name():
+    x = pg.tensor(2.0, requires_grad=True)
+    with pytest.raises(TypeError, match=r"math\.exp\(\)"):
+        x * math.exp(x)
+    with pytest.raises(TypeError, match=r"math\.log\(\)"):
+        pg.grad(lambda x: x * math.log(abs(x)))(2.0)
+    assert not math.isnan(x)
+    assert float(pg.grad(lambda x: x * math.floor(x))(2.5)) == 2.0
+
+
+def test_a_number_is_read_from_a_tensor_and_not_from_an_argument():
+    x = pg.tensor(2.0, requires_grad=True)
+    assert float(x * 3) == 6.0
+    assert (x * 3).item() == 6.0
+    assert f"{x * 3:.1f} {'%.1f' % (x * 3)}" == "6.0 6.0"
+    for read in (float, complex, lambda x: x.item(), lambda x: x.tolist()):
+        with pytest.raises(TypeError, match="plain Python"):
+            pg.grad(lambda x, read=read: (x * read(x)).real)(2.0)
+    assert float(pg.grad(lambda x: x * float(x.detach()))(2.0)) == 2.0
+    assert float(pg.grad(lambda x: x * int(x) * bool(x))(2.5)) == 2.0
+
+
+# --- copies -------------------------------------------------------------------------
+
+
+def test_a_copy_of_a_leaf_is_a_leaf():
+    x = pg.tensor([1.0, 2.0], requires_grad=True)
+    for y in (copy.deepcopy(x), copy.copy(x), pickle.loads(pickle.dumps(x))):
+        assert y.requires_grad
+        assert y.data is not x.data
+        (x * y).sum().backward()
+        np.testing.assert_array_equal(y.grad, [1.0, 2.0])
+        np.testing.assert_array_equal(x.grad, [1.0, 2.0])
+        x.grad = None
+    constant = pickle.loads(pickle.dumps(x.detach()))
+    assert not constant.requires_grad
+
+
+def test_a_copy_of_a_result_stays_connected():
+    x = np.asarray([1.0, 2.0])
+    np.testing.assert_array_equal(pg.grad(lambda x: copy.deepcopy(x * x).sum())(x), 2 * x)
+    np.testing.assert_array_equal(pg.grad(lambda x: (copy.copy(x) * x).sum())(x), 2 * x)
+    with pytest.raises(TypeError, match="detach"):
+        pickle.dumps(pg.tensor(x, requires_grad=True) * 2)
+
+
+def test_a_view_can_be_pickled():
+    x = pg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    row = x[0, ...]
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(row)).data, [1.0, 2.0])
+    np.testing.assert_array_equal(copy.deepcopy(x).data, x.data)

@@ -164,6 +164,14 @@ def test_the_triangles_and_factors_are_numpys():
         np.testing.assert_allclose(found, np.linalg.cholesky(a, upper=upper), atol=1e-12)
 
 
+@pytest.mark.parametrize("shape", [(2, 3), (3, 2), (3, 3), (0, 2)])
+def test_eye_is_numpys(shape):
+    """dask's own cannot be computed where it has more columns than rows."""
+    with pg.use_backend("dask"):
+        for k in (-1, 0, 1):
+            np.testing.assert_array_equal(xp.eye(*shape, k=k).compute(), np.eye(*shape, k=k))
+
+
 def test_copies():
     with pytest.raises(ArgumentError, match="copy=False"):
         pg.asarray(np.ones(2), backend="dask", copy=False)

@@ -43,7 +43,7 @@ def test_unknown_name_suggests_near_ones_and_ends_with_what_is_active():
     assert isinstance(caught.value, ValueError)
     assert isinstance(caught.value, BackendError)
     assert "Did you mean 'cupy'" in message
-    assert "array_api_strict, cupy, numpy, torch" in message
+    assert "array_api_strict, cupy, dask, jax, numpy, torch" in message
     assert message.endswith(f"Active backend: numpy {sys.modules['numpy'].__version__} on cpu.")
 
 

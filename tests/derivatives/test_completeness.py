@@ -6,8 +6,9 @@ import pytest
 
 from portagrad import array_api
 from portagrad.testing.contract import CHAPTERS
-from portagrad.testing.contract.page import page
+from portagrad.testing.contract.page import page as contract_page
 from portagrad.testing.table import coverage
+from portagrad.testing.table.page import page as coverage_page
 
 
 def test_every_function_has_a_row_or_a_reason():
@@ -32,10 +33,17 @@ def test_the_walk_finds_primitives_in_every_chapter():
     assert len(found) > 100
 
 
-def test_the_page_of_the_numeric_contract_is_up_to_date():
-    written = Path(__file__).parents[2] / "docs" / "numeric-contract.md"
+@pytest.mark.parametrize(
+    ("name", "module", "expected"),
+    [
+        ("numeric-contract.md", "contract", lambda: contract_page(CHAPTERS)),
+        ("coverage.md", "table", coverage_page),
+    ],
+)
+def test_a_generated_page_is_up_to_date(name, module, expected):
+    written = Path(__file__).parents[2] / "docs" / name
     if not written.parent.is_dir():
         pytest.skip("the documentation is not here")
-    assert written.read_text() == page(CHAPTERS), (
-        "write it with: python -m portagrad.testing.contract > docs/numeric-contract.md"
+    assert written.read_text() == expected(), (
+        f"write it with: python -m portagrad.testing.{module} > docs/{name}"
     )

@@ -50,6 +50,14 @@ CALLS = {
         MATRIX + 0.1,
     ),
     "irfft": (fft.irfft, POSITIVE),
+    "RBFInterpolator": (
+        lambda x: interpolate.RBFInterpolator(like(x, MATRIX), x)(like(x, MATRIX[:2] + 0.1)),
+        POSITIVE[:4],
+    ),
+    "RBFInterpolator of points": (
+        lambda x: interpolate.RBFInterpolator(x, like(x, POSITIVE[:4]))(x[:2, :] + 0.1),
+        MATRIX,
+    ),
     "fht": (lambda x: fft.fht(x, 0.1, 1.0), POSITIVE),
     "convert_temperature": (lambda x: constants.convert_temperature(x, "c", "f"), POSITIVE),
     "hann": (lambda x: windows.hann(5, xp=space(x)) * x, POSITIVE),

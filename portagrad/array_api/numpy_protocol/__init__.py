@@ -12,3 +12,5 @@ functions.py  functions that the standard has otherwise, or not at all
 
 from portagrad.array_api.numpy_protocol.dispatch import array_function as array_function
 from portagrad.array_api.numpy_protocol.dispatch import array_ufunc as array_ufunc
+from portagrad.array_api.numpy_protocol.functions import logspace as logspace
+from portagrad.array_api.numpy_protocol.matrices import diag as diag

@@ -12,7 +12,7 @@ import numpy
 from portagrad.array_api.numpy_protocol.functions import FUNCTIONS
 from portagrad.array_api.numpy_protocol.operands import lifted
 from portagrad.array_api.numpy_protocol.table import TABLE
-from portagrad.array_api.numpy_protocol.ufuncs import find_method, find_ufunc
+from portagrad.array_api.numpy_protocol.ufuncs import direct, find_method, find_ufunc
 from portagrad.backend import backend_of, use_backend
 from portagrad.errors import NotDifferentiableError
 from portagrad.primitive import innermost, traced_types
@@ -20,6 +20,10 @@ from portagrad.primitive import innermost, traced_types
 
 def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
     """Do what `numpy.<ufunc>(...)` asks for, without leaving the trace."""
+    if not keywords and method == "__call__" and not any(type(x) is list for x in inputs):
+        quick = direct(ufunc)  # `ndarray * t` comes this way: nothing more to find out
+        if quick is not None:
+            return quick(*inputs)
     name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
     targets = keywords.pop("out", ())
     function = find_ufunc(ufunc) if method == "__call__" else find_method(ufunc, method)

@@ -183,7 +183,8 @@ def _linspace(
     return xp.linspace(start, stop, num, endpoint=endpoint, dtype=dtype)
 
 
-def _logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0) -> Any:
+def logspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10.0) -> Any:
+    """Numbers evenly spaced on a logarithmic scale, from base**start to base**stop."""
     return xp.pow(base, xp.linspace(start, stop, num, endpoint=endpoint))
 
 
@@ -238,7 +239,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "isposinf": lambda x: xp.isinf(x) & (x > 0),
     "isrealobj": lambda x: not _is_complex(x),
     "linspace": _linspace,
-    "logspace": _logspace,
+    "logspace": logspace,
     "meshgrid": _meshgrid,
     "nancumprod": _running_nan("nancumprod"),
     "nancumsum": _running_nan("nancumsum"),

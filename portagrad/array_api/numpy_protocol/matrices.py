@@ -13,7 +13,8 @@ from portagrad.array_api.numpy_protocol.operands import arrays
 from portagrad.errors import ShapeError
 
 
-def _diag(v: Any, k: int = 0) -> Any:
+def diag(v: Any, k: int = 0) -> Any:
+    """A diagonal of a matrix, or a matrix with a vector on one."""
     if v.ndim == 2:
         return xp.linalg.diagonal(v, offset=k)
     size = v.shape[0] + abs(k)
@@ -88,7 +89,7 @@ def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "diag": _diag,
+    "diag": diag,
     "diagonal": _diagonal,
     "dot": _dot,
     "einsum": _einsum,

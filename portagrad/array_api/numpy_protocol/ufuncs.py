@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -64,14 +65,23 @@ def _without_nan(extreme: Callable[..., Any], x1: Any, x2: Any) -> Any:
     return xp.where(xp.isnan(x1), x2, xp.where(xp.isnan(x2), x1, extreme(x1, x2)))
 
 
+@functools.cache
+def direct(ufunc: Any) -> Callable[..., Any] | None:
+    """The function of ours that is just this ufunc; None where there is none, or more to do."""
+    name: str = ufunc.__name__
+    if getattr(numpy, name, None) is not ufunc:
+        return None
+    function: Callable[..., Any] | None = getattr(xp, RENAMED.get(name, name), None)
+    return function
+
+
 def find_ufunc(ufunc: Any) -> Callable[..., Any] | None:
     """Our function for a ufunc of NumPy's, or for one of SciPy's special functions."""
     name = ufunc.__name__
     if getattr(numpy, name, None) is not ufunc:
         special = getattr(xp, "special", None)
         return None if special is None else getattr(special, name, None)
-    composed = COMPOSED.get(name)
-    return getattr(xp, RENAMED.get(name, name), None) if composed is None else composed
+    return COMPOSED.get(name) or direct(ufunc)
 
 
 def find_method(ufunc: Any, method: str) -> Callable[..., Any] | None:

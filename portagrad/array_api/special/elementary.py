@@ -32,8 +32,8 @@ def cbrt(x: Array, /) -> Array:
 
 def exprel(x: Array, /) -> Array:
     """(exp(x) - 1) / x, 1 at 0."""
-    quotient: Array = exponential_quotient(x)
-    return quotient
+    endless = xp.equal(x, math.inf)
+    return xp.where(endless, math.inf, exponential_quotient(xp.where(endless, 1.0, x)))
 
 
 def expm1(x: Array, /) -> Array:

@@ -29,10 +29,18 @@ def entr(x: Array, /) -> Array:
 def relative_entropy(x: Array, y: Array, /) -> Array:
     """rel_entr of two arrays."""
     both = xp.logical_and(xp.greater(x, 0), xp.greater(y, 0))
-    ratio = xp.where(both, x, 1.0) / xp.where(both, y, 1.0)
     nothing = xp.logical_and(xp.equal(x, 0), xp.greater_equal(y, 0))
-    outside = xp.where(xp.isnan(x + y), math.nan, xp.full_like(ratio, math.inf))
-    return xp.where(both, x * xp.log(ratio), xp.where(nothing, 0.0, outside))
+    missing = xp.logical_or(xp.isnan(x), xp.isnan(y))
+    outside = xp.where(missing, math.nan, xp.full_like(both, math.inf, dtype=x.dtype))
+    inside = x * _log_of_ratio(xp.where(both, x, 1.0), xp.where(both, y, 1.0))
+    return xp.where(both, inside, xp.where(nothing, 0.0, outside))
+
+
+def _log_of_ratio(x: Any, y: Any) -> Any:
+    """log(x / y): exact where they are close, and where the quotient is no number of this dtype."""
+    close = xp.logical_and(xp.less(x, y * 2), xp.less(y, x * 2))
+    near = xp.log1p(xp.where(close, x - y, 0.0) / y)
+    return xp.where(close, near, xp.log(x) - xp.log(y))
 
 
 def rel_entr(x: ArrayLike, y: ArrayLike, /) -> Array:
@@ -42,7 +50,9 @@ def rel_entr(x: ArrayLike, y: ArrayLike, /) -> Array:
 
 def kl_div(x: ArrayLike, y: ArrayLike, /) -> Array:
     """rel_entr(x, y) - x + y."""
-    return xp.add(xp.subtract(rel_entr(x, y), x), y)
+    relative = rel_entr(x, y)
+    outside = xp.equal(relative, math.inf)
+    return xp.where(outside, math.inf, xp.add(xp.subtract(relative, x), y))
 
 
 @kernel
@@ -130,7 +140,8 @@ def boxcox1p(x: ArrayLike, lmbda: ArrayLike, /) -> Array:
 
 def _power_minus_one(logarithm: Any, exponent: Any) -> Any:
     """(exp(exponent * logarithm) - 1) / exponent."""
-    product = xp.multiply(logarithm, exponent)
+    endless = xp.logical_and(xp.isinf(logarithm), xp.equal(exponent, 0))
+    product = xp.multiply(xp.where(endless, 0.0, logarithm), exponent)
     small = xp.less(xp.abs(product), 1)
     near = xp.multiply(logarithm, exponential_quotient(xp.where(small, product, 0.0)))
     far = xp.divide(xp.expm1(xp.where(small, 1.0, product)), xp.where(small, 1.0, exponent))
@@ -149,7 +160,12 @@ def inv_boxcox1p(y: ArrayLike, lmbda: ArrayLike, /) -> Array:
 
 def _logarithm_of_inverse(y: Any, lmbda: Any) -> Any:
     y, lmbda = as_arrays(y, lmbda)
-    return xp.multiply(y, logarithm_quotient(xp.multiply(y, lmbda)))
+    endless = xp.logical_and(xp.isinf(y), xp.equal(lmbda, 0))
+    product = xp.multiply(xp.where(endless, 0.0, y), lmbda)
+    small = xp.less(xp.abs(product), 1)
+    near = xp.multiply(y, logarithm_quotient(xp.where(small, product, 0.0)))
+    far = xp.divide(xp.log1p(xp.where(small, 1.0, product)), xp.where(small, 1.0, lmbda))
+    return xp.where(small, near, far)
 
 
 def huber(delta: ArrayLike, r: ArrayLike, /) -> Array:
@@ -166,8 +182,11 @@ def pseudo_huber(delta: ArrayLike, r: ArrayLike, /) -> Array:
     """δ² (sqrt(1 + (r/δ)²) - 1), a smooth `huber`."""
     limit, residual = as_arrays(delta, r)
     usable = xp.greater(limit, 0)
-    ratio = xp.divide(residual, xp.where(usable, limit, 1.0))
-    value = xp.divide(xp.square(residual), xp.add(xp.sqrt(xp.add(xp.square(ratio), 1)), 1))
+    finite = xp.isfinite(residual)
+    reached = xp.where(finite, residual, 0.0)
+    ratio = xp.divide(reached, xp.where(usable, limit, 1.0))
+    part = xp.divide(ratio, xp.add(xp.hypot(ratio, xp.ones_like(ratio)), 1))
+    value = xp.where(finite, xp.multiply(xp.multiply(limit, reached), part), xp.abs(residual))
     return xp.where(usable, value, xp.where(xp.less(limit, 0), math.inf, xp.zeros_like(limit)))
 
 

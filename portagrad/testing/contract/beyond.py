@@ -85,6 +85,20 @@ ROWS = [
         value=[0.0, 2.0, 2.0, 0.0, 2.0],
     ),
     Special(
+        "cumulative_max of ties",
+        lambda x: weighted(xp.cumulative_max(x), 6, 6, 6, 6, 6),
+        ([1.0, 3.0, 2.0, 3.0, 3.0],),
+        ([6.0, 17.0, 0.0, 5.0, 2.0],),
+        value=78.0,
+    ),
+    Special(
+        "cumulative_max with nan",
+        lambda x: xp.cumulative_max(x),
+        ([1.0, nan, 2.0],),
+        ([1.0, 2.0, 0.0],),
+        value=[1.0, nan, nan],
+    ),
+    Special(
         "scatter_add with repeats",
         lambda v: xp.scatter_add(xp.zeros_like(v), there([0, 0]), v),
         ([1.0, 2.0],),

@@ -21,7 +21,7 @@ What a gradient *is* where textbooks disagree or are silent. The rules decide ev
 - The gradient's dtype, shape, device and library are its input's.
 - For **complex** numbers it is the direction of steepest ascent: 2z for |z|².
 
-The tables below are written from the tests (`python -m portagrad.testing.contract`), and hold on
+The tables below are written from the tests (`python -m portagrad.testing.contract`), and held to on
 every backend. Gradients are of the sum of the results. "Second" is the gradient of the sum of the
 gradients.
 """

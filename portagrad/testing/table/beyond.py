@@ -65,6 +65,23 @@ def _interp_pieces(x: Any, xs: Any, ys: Any, **keywords: Any) -> Any:
     return numpy.interp(x, xs, ys, **keywords)
 
 
+def _accumulated(function: Any) -> Any:
+    """A ufunc from left to right, of all elements in a row without an axis."""
+
+    def running(x: Any, axis: int | None = None) -> Any:
+        return function.accumulate(x.reshape(-1) if axis is None else x, axis=axis or 0)
+
+    return running
+
+
+_RUNNING = (
+    call(array(7)),
+    call(array(2, 3), axis=1),
+    call(array(2, 3), axis=0),
+    call(array(2, 2)),
+    call(array(1)),
+    call(array(0)),
+)
 _POINTS = given([0.0, 1.0, 2.5, 3.0], None)
 _GROWING = Domain(-0.5, 3.5)
 
@@ -92,6 +109,11 @@ ROWS = [
         complex=True,
         analytic=True,
     ),
+    Row("cumprod", _RUNNING, reference=numpy.cumprod, complex=True, analytic=True),
+    Row("cumsum", _RUNNING, reference=numpy.cumsum, complex=True, analytic=True),
+    Row("cumulative_logsumexp", _RUNNING, reference=_accumulated(numpy.logaddexp)),
+    Row("cumulative_max", _RUNNING, reference=_accumulated(numpy.maximum)),
+    Row("cumulative_min", _RUNNING, reference=_accumulated(numpy.minimum)),
     Row(
         "einsum",
         (

@@ -1,0 +1,31 @@
+"""The backends that every derivative is tested on here.
+
+JAX compiles each operation for each shape, which takes minutes, and Dask lacks
+much of the standard: they are held to the same tables in runs of their own.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from portagrad.backend import Backend, use_backend
+from portagrad.errors import BackendError
+
+BACKENDS = [
+    pytest.param(("numpy", None), id="numpy"),
+    pytest.param(("array_api_strict", "device1"), id="strict-device1"),
+    pytest.param(("array_api_strict", "no_float64"), id="strict-no_float64"),
+    pytest.param(("torch", None), id="torch"),
+    pytest.param(("cupy", None), id="cupy", marks=pytest.mark.gpu),
+]
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    """Each of them in turn, in force while the test runs."""
+    name, device = request.param
+    try:
+        with use_backend(name, device=device) as chosen:
+            yield chosen
+    except BackendError as error:
+        pytest.skip(str(error))
