@@ -261,6 +261,11 @@ def traced_again(node: Node, kept: tuple[Any, ...], trace: Trace, own: bool) -> 
     """
     plan = node.plan
     assert plan is not None
+    if own and any(kind == "residuals" for kind, _ in plan.sources):
+        raise NotDifferentiableError(
+            f"{node.name} brings its own derivative, and what it kept for it is not on the tape: "
+            f"create_graph cannot differentiate it again. Use portagrad.grad(portagrad.grad(f))"
+        )
     made_by = dict(zip(plan.wanted, node.parents, strict=True)) if own else {}
 
     def again(value: Any, maker: Node | None) -> Any:

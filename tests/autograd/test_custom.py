@@ -149,3 +149,10 @@ def test_stop_gradient():
     assert tree["b"] == "text"
     inner = pg.grad(lambda x: pg.grad(lambda y: y * pg.stop_gradient(x * y))(x))
     assert float(inner(2.0)) == 0.0
+
+
+@pytest.mark.parametrize("f", [stated, pushed, pg.checkpoint(lambda x, y: xp.sin(x) * y)])
+def test_create_graph_through_a_stated_derivative_is_refused(f):
+    x = pg.tensor(1.0, requires_grad=True)
+    with pytest.raises(RuntimeError, match=r"grad\(portagrad.grad"):
+        f(x, np.asarray(2.0)).backward(create_graph=True)
