@@ -6,6 +6,7 @@ from typing import Any
 
 from portagrad import array_api as xp
 from portagrad.array_api.beyond.convolution import full_convolution
+from portagrad.array_api.beyond.cumulative import running_max
 from portagrad.array_api.beyond.order_statistics import order_statistics
 from portagrad.array_api.beyond.stable import times_log
 from portagrad.batching.kinds import elementwise, reduction
@@ -13,6 +14,11 @@ from portagrad.batching.rule import Call, rule
 
 elementwise(times_log, xp.log_sigmoid, xp.sinc, xp.softplus, xp.stop_gradient)
 reduction(xp.logsumexp)
+
+
+@rule(running_max)
+def _running_max(call: Call) -> Any:
+    return call.run(call.full(0))
 
 
 @rule(order_statistics)
