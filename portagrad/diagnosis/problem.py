@@ -18,7 +18,7 @@ from portagrad.diagnosis.recording import Recording
 from portagrad.errors import ArgumentError, NotDifferentiableError, PortagradError
 from portagrad.module import Module
 from portagrad.primitive import innermost
-from portagrad.testing.gradient import host_jacobian
+from portagrad.testing.differences import host_jacobian
 from portagrad.tree import named_leaves, path_name, tree_leaves, tree_map, tree_unflatten
 
 Floats = np.ndarray[Any, np.dtype[Any]]

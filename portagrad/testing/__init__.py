@@ -2,11 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
+from portagrad.testing.differences import numerical_derivative as numerical_derivative
+from portagrad.testing.differences import numerical_jacobian as numerical_jacobian
 from portagrad.testing.gradient import GradientError as GradientError
 from portagrad.testing.gradient import GradientReport as GradientReport
 from portagrad.testing.gradient import check_gradient as check_gradient
-from portagrad.testing.gradient import numerical_derivative as numerical_derivative
-from portagrad.testing.gradient import numerical_jacobian as numerical_jacobian
 
 if TYPE_CHECKING:
     from portagrad.testing.backend import BackendConformance as BackendConformance

@@ -1,18 +1,11 @@
-"""Derivatives by differences, and `check_gradient`, which holds a function's own to them.
-
-Steps are chosen from the precision of what the function returns: too large a
-step sees the curve, too small a one sees only rounding. For unit roundoff e and
-an argument of size s, forward differences take s·√e, central ones s·∛e. The
-complex step has no difference to round, so it can be tiny; it needs a function
-that is analytic and accepts complex numbers.
-"""
+"""`check_gradient` holds a function's own derivatives to differences."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -21,11 +14,8 @@ from portagrad.autograd import grad, jvp
 from portagrad.backend import asarray, backend_of, to_numpy
 from portagrad.errors import ArgumentError, NotDifferentiableError, PortagradError
 from portagrad.primitive import innermost
+from portagrad.testing.differences import Floats, directional, plain
 from portagrad.tree import named_leaves, path_name, tree_leaves, tree_unflatten
-
-Method = Literal["forward", "central", "complex"]
-Floats = np.ndarray[Any, np.dtype[Any]]
-METHODS = ("forward", "central", "complex")
 
 #: Relative tolerance of a first derivative, by the dtype's name.
 TOLERANCES = {"float64": 1e-6, "complex128": 1e-6, "float32": 2e-2, "complex64": 2e-2}
@@ -33,135 +23,7 @@ TOLERANCES = {"float64": 1e-6, "complex128": 1e-6, "float32": 2e-2, "complex64":
 ENTRIES = 200
 
 
-# --- differences --------------------------------------------------------------
 
-
-def numerical_derivative(
-    f: Callable[[Any], Any],
-    x: float,
-    *,
-    method: Method = "central",
-    step: float | None = None,
-    with_error: bool = False,
-) -> Any:
-    """The derivative of a function of one number, by differences.
-
-    The step is chosen by precision unless given. With `with_error` the result
-    is a pair of the derivative and an estimate of its error: that against the
-    same quotient with twice the step, and rounding.
-
-    >>> round(numerical_derivative(lambda x: x**3, 2.0), 6)
-    12.0
-
-    Raises `ArgumentError` for an unknown method or a step that is not positive.
-    """
-    point = np.asarray(x, dtype=np.float64)
-    value, error = _along(lambda p: f(float(p) if p.dtype.kind == "f" else complex(p)), point,
-                          np.ones(()), method, step)  # fmt: skip
-    found = float(value) if value.ndim == 0 else value
-    return (found, float(np.max(error, initial=0.0))) if with_error else found
-
-
-def numerical_jacobian(
-    f: Callable[[Any], Any],
-    x: Any,
-    *,
-    method: Method = "central",
-    step: float | None = None,
-    with_error: bool = False,
-) -> Any:
-    """The Jacobian of a function of one array, by differences, as a NumPy array.
-
-    For a result of shape R and an argument of shape A it has shape R + A. The
-    argument stays in its library and dtype, which decides the step.
-
-    >>> numerical_jacobian(lambda x: x * x, np.asarray([1.0, 2.0])).round(6)
-    array([[2., 0.],
-           [0., 4.]])
-    """
-    original = asarray(x)
-    start = to_numpy(original)
-    backend = backend_of(original)
-
-    device = backend.device_of(original)
-
-    def on_host(p: Floats) -> Any:
-        return f(backend.asarray(p, device=device))
-
-    result, error = host_jacobian(on_host, start, method, step)
-    return (result, error) if with_error else result
-
-
-def host_jacobian(
-    f: Callable[[Floats], Any], start: Floats, method: Method = "central", step: float | None = None
-) -> tuple[Floats, Floats]:
-    """`numerical_jacobian` of a function of a NumPy array, and its estimated error."""
-    columns, errors = [], []
-    for index in np.ndindex(start.shape):
-        direction = np.zeros(start.shape)
-        direction[index] = 1.0
-        column, error = _along(f, start, direction, method, step)
-        columns.append(column)
-        errors.append(error)
-    if not columns:
-        nothing = np.zeros((*np.shape(_plain(f(start))), *start.shape))
-        return nothing, nothing
-    shape = (*columns[0].shape, *start.shape)
-    return np.stack(columns, axis=-1).reshape(shape), np.stack(errors, axis=-1).reshape(shape)
-
-
-def _along(
-    f: Callable[[Floats], Any], x: Floats, direction: Floats, method: str, step: float | None
-) -> tuple[Floats, Floats]:
-    """The derivative along a direction, and its estimated error, element by element."""
-    if method not in METHODS:
-        raise ArgumentError(f"method {method!r} is none of {', '.join(METHODS)}")
-    if step is not None and not step > 0:
-        raise ArgumentError(f"the step must be a positive number, got {step!r}")
-    if x.dtype.kind not in "f":
-        x = x.astype(np.float64)
-    roundoff = float(np.finfo(x.dtype).eps)
-    if method == "complex":
-        h = step or 1e-30
-        moved = _plain(f(x.astype(np.complex128) + 1j * h * direction))
-        if moved.dtype.kind != "c":
-            raise NotDifferentiableError(
-                "the complex step needs a function that keeps complex numbers; this one returned "
-                f"{moved.dtype}. Use method='central'"
-            )
-        slope = moved.imag / h
-        return slope, np.abs(slope) * 4e-16
-    largest = float(np.max(np.abs(x) * (direction != 0), initial=0.0))
-    length = float(np.max(np.abs(direction), initial=1e-300))
-    power = 1 / 2 if method == "forward" else 1 / 3
-    h = step or max(largest, 0.1) / length * roundoff**power
-
-    def quotient(h: float) -> tuple[Floats, float]:
-        ahead = (x + h * direction).astype(x.dtype)
-        behind = x if method == "forward" else (x - h * direction).astype(x.dtype)
-        # What was really stepped: h is rounded as it is added.
-        axis = direction != 0
-        took = (ahead.astype(np.float64) - behind)[axis] / direction[axis]
-        real = float(np.mean(took)) if took.size else h
-        above, below = _plain(f(ahead)), _plain(f(behind))
-        size = float(np.max(np.abs(above), initial=0.0))
-        difference = above.astype(np.float64) - below.astype(np.float64)
-        return difference / (real or h), 2 * roundoff * size / abs(real or h)
-
-    slope, rounding = quotient(h)
-    coarse, _ = quotient(2 * h)
-    return slope, np.abs(coarse - slope) + rounding
-
-
-def _plain(result: Any) -> Floats:
-    """The value of a function, one array."""
-    if isinstance(result, (int, float, complex)):
-        return np.asarray(result)
-    plain = innermost(result)
-    return np.asarray(plain if isinstance(plain, (int, float, complex)) else to_numpy(plain))
-
-
-# --- the check ----------------------------------------------------------------
 
 
 @dataclasses.dataclass(frozen=True)
@@ -310,7 +172,7 @@ class _Check:
         # Ones for a single number, so that the numbers shown are the function's own.
         self.weights: list[Any] = []
         for y in outputs:
-            shape = np.shape(_plain(y))
+            shape = np.shape(plain(y))
             drawn = random.normal(size=shape) if shape or len(outputs) > 1 else np.ones(())
             self.weights.append(drawn)
         dtypes = [str(x.dtype).rpartition(".")[2] for x in self.start]
@@ -355,9 +217,9 @@ class _Check:
             moved = [h + float(t) * a for h, a in zip(host, along, strict=True)]
             return f(*self.at(moved))
 
-        value, error = _along(curve, np.zeros(()), np.ones(()), "central", scale)
+        value, error = directional(curve, np.zeros(()), np.ones(()), "central", scale)
         rounding = (
-            float(np.finfo(dtype).eps) / scale * abs(float(np.max(np.abs(_plain(f(*self.start))))))
+            float(np.finfo(dtype).eps) / scale * abs(float(np.max(np.abs(plain(f(*self.start))))))
         )
         return value, error + 4 * rounding
 
@@ -383,7 +245,7 @@ class _Check:
             except NotDifferentiableError as reason:
                 self.skipped.append(f"forward mode: {reason}")
             else:
-                self.compare("forward mode, along a random direction", float(_plain(moved)),
+                self.compare("forward mode, along a random direction", float(plain(moved)),
                              float(expected), float(error), size)  # fmt: skip
         if order == 2:
             self.second(along, tangent)

@@ -12,55 +12,9 @@ from portagrad.errors import ArgumentError, NotDifferentiableError
 from portagrad.testing import (
     GradientError,
     check_gradient,
-    numerical_derivative,
-    numerical_jacobian,
 )
 
 RANDOM = np.random.default_rng(0)
-
-
-@pytest.mark.parametrize(
-    ("method", "close"), [("forward", 1e-6), ("central", 1e-9), ("complex", 1e-15)]
-)
-@pytest.mark.parametrize("x", [1e-3, 1.0, 40.0])
-def test_derivative_of_a_function_of_one_number(method, close, x):
-    slope, error = numerical_derivative(np.sin, x, method=method, with_error=True)
-    off = abs(slope - np.cos(x))
-    assert off <= close * 40
-    assert off <= 3 * error + 1e-15
-    assert error < 1e-4
-
-
-def test_a_chosen_step():
-    assert numerical_derivative(lambda x: x * x, 3.0, method="forward", step=0.5) == pytest.approx(
-        6.5
-    )
-
-
-def test_the_step_goes_by_the_dtype():
-    for dtype, close in (("float64", 1e-8), ("float32", 2e-2)):
-        x = np.asarray([0.3, 1.0, 2.0], dtype=dtype)
-        found = numerical_jacobian(lambda x: x * x, x)
-        np.testing.assert_allclose(found, np.diag(2 * x.astype("float64")), atol=close)
-
-
-def test_jacobian_shapes_and_errors(backend):
-    x = pg.asarray(RANDOM.normal(size=(2, 3)).astype("float32"))
-    found, error = numerical_jacobian(lambda x: xp.sum(x * x, axis=1), x, with_error=True)
-    assert found.shape == error.shape == (2, 2, 3)
-    right = np.zeros((2, 2, 3))
-    for i in range(2):
-        right[i, i] = 2 * pg.to_numpy(x)[i]
-    np.testing.assert_allclose(found, right, atol=2e-2)
-
-
-def test_wrong_use_of_differences():
-    with pytest.raises(ArgumentError, match="sideways"):
-        numerical_derivative(np.sin, 1.0, method="sideways")  # type: ignore[arg-type]
-    with pytest.raises(ArgumentError, match="positive"):
-        numerical_derivative(np.sin, 1.0, step=-1.0)
-    with pytest.raises(NotDifferentiableError, match="central"):
-        numerical_derivative(lambda x: abs(x), 1.0, method="complex")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
