@@ -1,0 +1,1 @@
+"""portagrad beside hand-written NumPy and beside the other libraries; see README.md."""
