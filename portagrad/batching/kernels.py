@@ -15,10 +15,23 @@ from portagrad.kernels.loss import MSE_REDUCTIONS
 from portagrad.kernels.reduction import REDUCTIONS, scale
 
 elementwise(
+    kernels.elu,
+    kernels.elu_backward,
+    kernels.gelu,
+    kernels.gelu_backward,
+    kernels.leaky_relu,
+    kernels.leaky_relu_backward,
+    kernels.normal_cdf,
+    kernels.normal_cdf_backward,
+    kernels.normal_pdf,
     kernels.relu,
     kernels.relu_backward,
     kernels.sigmoid,
     kernels.sigmoid_backward,
+    kernels.silu,
+    kernels.silu_backward,
+    kernels.softplus,
+    kernels.softplus_backward,
     kernels.tanh,
     kernels.tanh_backward,
 )

@@ -20,6 +20,8 @@ from portagrad.kernels.classification import (
     cross_entropy,
     cross_entropy_backward,
 )
+from portagrad.kernels.gaussian import normal_cdf, normal_cdf_backward, normal_pdf
+from portagrad.kernels.layout import append_ones, append_ones_backward
 from portagrad.kernels.linear import linear
 from portagrad.kernels.loss import (
     bce,
@@ -29,21 +31,48 @@ from portagrad.kernels.loss import (
     mse,
     mse_backward,
 )
+from portagrad.kernels.rectifier import (
+    elu,
+    elu_backward,
+    gelu,
+    gelu_backward,
+    leaky_relu,
+    leaky_relu_backward,
+    silu,
+    silu_backward,
+    softplus,
+    softplus_backward,
+)
 
 __all__ = [
     "linear",
+    "append_ones",
     "sigmoid",
     "tanh",
     "relu",
+    "leaky_relu",
+    "elu",
+    "softplus",
+    "silu",
+    "gelu",
+    "normal_cdf",
+    "normal_pdf",
     "softmax",
     "log_softmax",
     "mse",
     "bce",
     "bce_with_logits",
     "cross_entropy",
+    "append_ones_backward",
     "sigmoid_backward",
     "tanh_backward",
     "relu_backward",
+    "leaky_relu_backward",
+    "elu_backward",
+    "softplus_backward",
+    "silu_backward",
+    "gelu_backward",
+    "normal_cdf_backward",
     "softmax_backward",
     "log_softmax_backward",
     "mse_backward",

@@ -26,6 +26,13 @@ from portagrad.manual.module import (
     Module,
     Parameter,
 )
+from portagrad.manual.rectifier import (
+    ELU,
+    GELU,
+    LeakyReLU,
+    SiLU,
+    Softplus,
+)
 from portagrad.manual.sequential import Sequential
 
 __all__ = [
@@ -36,6 +43,11 @@ __all__ = [
     "Sigmoid",
     "Tanh",
     "ReLU",
+    "LeakyReLU",
+    "ELU",
+    "Softplus",
+    "SiLU",
+    "GELU",
     "Softmax",
     "Sequential",
     "Loss",

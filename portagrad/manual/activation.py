@@ -8,13 +8,14 @@ from portagrad.manual.module import Layer
 
 
 class Activation(Layer):
-    """A layer without parameters that keeps its output."""
+    """A layer without parameters that keeps one array, of the shape of its output."""
 
-    def _kept_output(self, g: Array) -> Array:
-        out: Array
-        (out,) = self.kept()
-        self.require_shape(g, out.shape)
-        return out
+    def kept_array(self, g: Array) -> Array:
+        """What the forward has kept, once g is seen to fit it."""
+        array: Array
+        (array,) = self.kept()
+        self.require_shape(g, array.shape)
+        return array
 
 
 class Sigmoid(Activation):
@@ -28,7 +29,7 @@ class Sigmoid(Activation):
 
     def backward(self, g: Array) -> Array:
         """g σ (1 - σ)."""
-        out = self._kept_output(g)
+        out = self.kept_array(g)
         return kernels.sigmoid_backward(g, out)
 
 
@@ -43,7 +44,7 @@ class Tanh(Activation):
 
     def backward(self, g: Array) -> Array:
         """g (1 - tanh²)."""
-        out = self._kept_output(g)
+        out = self.kept_array(g)
         return kernels.tanh_backward(g, out)
 
 
@@ -58,7 +59,7 @@ class ReLU(Activation):
 
     def backward(self, g: Array) -> Array:
         """g where x > 0, otherwise 0."""
-        out = self._kept_output(g)
+        out = self.kept_array(g)
         return kernels.relu_backward(g, out)
 
 
@@ -80,7 +81,7 @@ class Softmax(Activation):
 
     def backward(self, g: Array) -> Array:
         """(diag(s) - s sᵀ) g = s (g - Σ g s)."""
-        out = self._kept_output(g)
+        out = self.kept_array(g)
         return kernels.softmax_backward(g, out, axis=self.axis)
 
     def extra_repr(self) -> str:

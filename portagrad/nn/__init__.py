@@ -21,6 +21,13 @@ from portagrad.nn.loss import (
     MSELoss,
 )
 from portagrad.nn.module import Module, Parameter
+from portagrad.nn.rectifier import (
+    ELU,
+    GELU,
+    LeakyReLU,
+    SiLU,
+    Softplus,
+)
 from portagrad.nn.sequential import Sequential
 
 __all__ = [
@@ -30,6 +37,11 @@ __all__ = [
     "Sigmoid",
     "Tanh",
     "ReLU",
+    "LeakyReLU",
+    "ELU",
+    "Softplus",
+    "SiLU",
+    "GELU",
     "Softmax",
     "Sequential",
     "Loss",

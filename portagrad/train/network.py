@@ -11,7 +11,16 @@ import numpy as np
 from portagrad.errors import ArgumentError
 
 #: The activations by name, and the layer of either wing that does it.
-ACTIVATIONS = {"sigmoid": "Sigmoid", "tanh": "Tanh", "relu": "ReLU"}
+ACTIVATIONS = {
+    "sigmoid": "Sigmoid",
+    "tanh": "Tanh",
+    "relu": "ReLU",
+    "leaky-relu": "LeakyReLU",
+    "elu": "ELU",
+    "softplus": "Softplus",
+    "silu": "SiLU",
+    "gelu": "GELU",
+}
 
 
 def build(

@@ -142,10 +142,12 @@ def test_every_primitive_has_a_rule_or_a_reason():
 
 def kernel_calls() -> list[Any]:
     found: list[Any] = []
-    for f in (kernels.sigmoid, kernels.tanh, kernels.relu):
+    for f in (kernels.sigmoid, kernels.tanh, kernels.relu, kernels.gelu, kernels.elu):
         found += [(f, [shape], {}) for shape in ((), (3,), (2, 3))]
     for f in (kernels.softmax, kernels.log_softmax):
         found += [(f, [(2, 3)], {"axis": axis}) for axis in (0, 1, -2)]
+    found += [(kernels.append_ones, [(2, 3)], {"axis": axis}) for axis in (0, 1, -2)]
+    found.append((kernels.leaky_relu, [(2, 3)], {"negative_slope": 0.2}))
     for shape in ((3,), (2, 3), (2, 2, 3)):
         found += [
             (kernels.linear, [shape, (3, 2), (2,)], {}),

@@ -50,6 +50,20 @@ CASES = [
     Case("sigmoid", (np.asarray(0.5),)),
     Case("tanh", (normal(3, 4),)),
     Case("relu", (normal(3, 4),)),
+    *(
+        Case("leaky_relu", (normal(3, 4),), keywords={"negative_slope": slope})
+        for slope in (0.0, 0.01, 0.5)
+    ),
+    *(Case("elu", (normal(3, 4),), keywords={"alpha": alpha}) for alpha in (1.0, 0.3)),
+    *(Case(name, (normal(3, 4) * 3,)) for name in ("softplus", "silu", "normal_cdf", "normal_pdf")),
+    *(Case(name, (np.asarray([-9.0, 0.0, 9.0]),)) for name in ("softplus", "silu", "normal_cdf")),
+    *(
+        Case("gelu", (x,), keywords={"approximate": formula})
+        for x in (normal(3, 4) * 2, np.asarray([-7.0, 0.0, 7.0]))
+        for formula in ("none", "tanh")
+    ),
+    Case("append_ones", (normal(3, 4),)),
+    Case("append_ones", (normal(2, 3, 4),), keywords={"axis": 0}),
     Case("softmax", (normal(3, 4),)),
     Case("softmax", (normal(2, 3, 4),), keywords={"axis": 1}),
     Case("softmax", (normal(3, 4),), keywords={"axis": 0}),

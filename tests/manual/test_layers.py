@@ -57,6 +57,9 @@ def test_the_parameters_gradients_alone():
         (manual.Sigmoid(), lambda x: np.exp(-x) / (1 + np.exp(-x)) ** 2),
         (manual.Tanh(), lambda x: 1 / np.cosh(x) ** 2),
         (manual.ReLU(), lambda x: x > 0),
+        (manual.LeakyReLU(0.2), lambda x: np.where(x > 0, 1, 0.2)),
+        (manual.ELU(0.5), lambda x: np.where(x > 0, 1, 0.5 * np.exp(x))),
+        (manual.Softplus(), lambda x: 1 / (1 + np.exp(-x))),
     ],
 )
 @pytest.mark.usefixtures("backend")
@@ -86,7 +89,11 @@ DEEP = [
 ]
 
 
-@pytest.mark.parametrize("activation", [manual.Sigmoid, manual.Tanh, manual.ReLU, manual.Softmax])
+@pytest.mark.parametrize(
+    "activation",
+    [manual.Sigmoid, manual.Tanh, manual.ReLU, manual.Softmax, manual.LeakyReLU, manual.ELU,
+     manual.Softplus, manual.SiLU, manual.GELU, lambda: manual.GELU("tanh")],
+)  # fmt: skip
 @pytest.mark.parametrize("widths", DEEP, ids=str)
 def test_deep_networks_of_any_widths(widths, activation):
     """dZ = dA ⊙ g′(Z), dW, db and dA of the layer before, against central differences."""
@@ -185,7 +192,7 @@ def test_gradients_share_no_memory_with_each_other_or_the_cotangent():
         assert not any(np.shares_memory(one, other) for other in arrays[i + 1 :])
 
 
-LAYERS = [manual.Linear(2, 2, seed=0), manual.Sigmoid(), manual.Softmax(), manual.ReLU()]
+LAYERS = [manual.Linear(2, 2, seed=0), manual.Sigmoid(), manual.Softmax(), manual.ReLU(), manual.GELU()]
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: type(layer).__name__)

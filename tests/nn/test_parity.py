@@ -10,6 +10,7 @@ import portagrad as pg
 from portagrad import manual, nn, optim
 
 ACTIVATIONS = ["Sigmoid", "Tanh", "ReLU", "Softmax"]
+RECTIFIERS = ["LeakyReLU", "ELU", "Softplus", "SiLU", "GELU"]
 LOSSES = {
     "MSELoss": ["mean", "half_sum", "sum"],
     "BCELoss": ["mean", "sum"],
@@ -80,6 +81,21 @@ def test_the_inputs_gradient(seed):
     traced = pg.tensor(x, requires_grad=True)
     tape_loss(tape_network(traced), target).backward()
     assert dx == pytest.approx(pg.to_numpy(traced.grad), abs=1e-6 * float(np.abs(dx).max()))
+
+
+@pytest.mark.parametrize("name", RECTIFIERS)
+@pytest.mark.usefixtures("backend")
+def test_relatives_of_relu(name):
+    def build(wing):
+        first, last = (wing.Linear(*sizes, seed=0) for sizes in ((3, 5), (5, 2)))
+        return wing.Sequential(first, getattr(wing, name)(), last)
+
+    by_hand, by_tape = build(manual), build(nn)
+    x, y = (pg.asarray(np.random.default_rng(0).normal(size=(7, n)).astype("f4")) for n in (3, 2))
+    one = manual.backpropagate(by_hand, manual.MSELoss(), x, y)
+    other = nn.backpropagate(by_tape, nn.MSELoss(), x, y)
+    assert float(one) == float(other)
+    assert_same_gradients(by_hand, by_tape, 1e-6)
 
 
 @pytest.mark.usefixtures("backend")
