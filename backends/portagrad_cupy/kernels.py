@@ -1,4 +1,4 @@
-"""Element-wise kernels of portagrad, each as one launch.
+"""Kernels of portagrad, each as one launch: element-wise ones here, whole rows in rows.py.
 
 Written out in CuPy's own functions, sigmoid is five launches and its backward
 three; small networks are bound by launches. The definitions these must equal are
@@ -13,6 +13,8 @@ from types import MappingProxyType
 from typing import Any
 
 import cupy
+
+from portagrad_cupy import rows
 
 # Half precision is a type for storage only: what is computed is computed in float.
 _WIDE = """
@@ -107,6 +109,19 @@ def _of_one_dtype(g: Any, out: Any) -> tuple[Any, Any]:
 KERNELS: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {
         function.__name__: function
-        for function in (sigmoid, sigmoid_backward, tanh, tanh_backward, relu, relu_backward)
+        for function in (
+            sigmoid,
+            sigmoid_backward,
+            tanh,
+            tanh_backward,
+            relu,
+            relu_backward,
+            rows.softmax,
+            rows.softmax_backward,
+            rows.log_softmax,
+            rows.log_softmax_backward,
+            rows.cross_entropy,
+            rows.cross_entropy_backward,
+        )
     }
 )

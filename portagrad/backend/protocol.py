@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from importlib import import_module
 from types import MappingProxyType
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 import numpy
 
@@ -25,6 +25,18 @@ from portagrad.backend.probe import Failure, first_failure, not_installed, unusa
 from portagrad.errors import BackendNotInstalledError, MissingFunctionError
 
 _NO_KERNELS: Mapping[str, Callable[..., Any]] = MappingProxyType({})
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def may_decline(kernel: F) -> F:
+    """Mark a fused kernel that does not cover every call.
+
+    It returns `NotImplemented` for those that it leaves to the kernel's definition.
+    """
+    kernel.may_decline = True  # type: ignore[attr-defined]
+    return kernel
 
 
 class Backend:
@@ -78,7 +90,7 @@ class Backend:
 
     @property
     def kernels(self) -> Mapping[str, Callable[..., Any]]:
-        """Fused versions of portagrad's kernels, by the kernels' names."""
+        """Fused versions of portagrad's kernels, by the kernels' names; see `may_decline`."""
         return _NO_KERNELS
 
     def special(self, name: str) -> Callable[..., Any]:

@@ -1,0 +1,102 @@
+"""The CUDA kernels compiled for A100 and H100 cards, on any machine: NVRTC needs no driver."""
+
+import os
+import re
+
+import pytest
+
+cupy = pytest.importorskip("cupy")
+
+
+@pytest.fixture(params=["sm_80", "sm_90"])
+def arch(request):
+    return request.param
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_the_elementwise_kernels_compile(arch, dtype):
+    for source in elementwise_sources(dtype):
+        compiled(source, arch)
+
+
+#: Every kernel of a source, with the numbers it is a template over beside the dtype.
+LANES = (1, 2, 4, 8, 16, 32)
+SOURCES = {
+    "rows": [
+        f"{name}<{{T}}, {lanes}>"
+        for name in (
+            *("softmax", "softmax_backward", "log_softmax", "log_softmax_backward"),
+            *("cross_entropy", "cross_entropy_backward"),
+        )
+        for lanes in LANES
+    ],
+    "columns": ["column_sum<{T}, {T}>", "column_sum<__half, float>"],
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_the_sources_compile(arch, name):
+    from portagrad_cupy.source import TYPES, text
+
+    wanted = [each.format(T=kind) for each in SOURCES[name] for kind in TYPES.values()]
+    compiled(text(name), arch, *wanted)
+
+
+def compiled(source, arch, *expressions):
+    """Compile for a GPU, where nothing may spill from registers into memory."""
+    nvrtc, include = compiler()
+    program = nvrtc.createProgram(source, "kernel.cu", [], [])
+    for expression in expressions:
+        nvrtc.addNameExpression(program, expression)
+    options = ["-std=c++17", f"-arch={arch}", "--ptxas-options=-v"]
+    try:
+        nvrtc.compileProgram(program, [*options, *(f"-I{each}" for each in include)])
+    except cupy.cuda.compiler.NVRTCError:
+        pytest.fail(nvrtc.getProgramLog(program))
+    log = nvrtc.getProgramLog(program)
+    functions = log.count("Compiling entry function")
+    assert functions == max(1, len(set(expressions)))
+    assert (
+        re.findall(r"(\d+) bytes spill stores, (\d+) bytes spill loads", log)
+        == [("0", "0")] * functions
+    )
+    registers = [int(each) for each in re.findall(r"Used (\d+) registers", log)]
+    assert len(registers) == functions
+    # 64 registers leave room for two blocks of 512 threads on one multiprocessor.
+    assert max(registers) <= 64
+
+
+def compiler():
+    """NVRTC and the folders of its headers and CuPy's; skips where they are not installed."""
+    headers = pytest.importorskip("nvidia.cu13", reason="needs nvidia-cuda-nvrtc, -runtime, -crt")
+    own = os.path.join(os.path.dirname(cupy.__file__), "_core", "include")
+    cccl = (f"{own}/cupy/_cccl/{each}" for each in ("libcudacxx", "cub", "thrust"))
+    return cupy.cuda.nvrtc, [own, *cccl, *(f"{each}/include" for each in headers.__path__)]
+
+
+def elementwise_sources(dtype):
+    """The CUDA source of every fused kernel, as CuPy writes it for a contiguous vector."""
+    from cupy._core import _carray, _kernel
+
+    from portagrad_cupy import kernels
+
+    made = [each for each in vars(kernels).values() if isinstance(each, cupy.ElementwiseKernel)]
+    assert made
+    for kernel in made:
+        types = {each.ctype: cupy.dtype(dtype) for each in kernel.params if each.ctype}
+        arguments = tuple(
+            _kernel._ArgInfo(2, _carray.Indexer, None, 1, True, True)
+            if each.name == "_ind"
+            else _kernel._ArgInfo(1, cupy.ndarray, types[each.ctype], 1, True, True)
+            for each in kernel.params
+        )
+        yield "#include <cupy/complex.cuh>\n#include <cupy/carray.cuh>\n" + (
+            _kernel._get_elementwise_kernel_code(
+                arguments,
+                _kernel._TypeMap(tuple(sorted(types.items()))),
+                kernel.params,
+                kernel.operation,
+                kernel.name,
+                kernel.preamble,
+            )
+        )
