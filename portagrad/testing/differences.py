@@ -282,7 +282,6 @@ def plain(result: Any) -> Floats:
     if host.dtype.kind not in "fciub":
         raise ArgumentError(
             f"differences need a function that returns a number or an array of numbers; this one "
-            f"returned {type(value).__name__}"
-            + (": is a return missing?" if value is None else "")
+            f"returned {type(value).__name__}" + (": is a return missing?" if value is None else "")
         )
     return host

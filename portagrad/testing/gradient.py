@@ -23,9 +23,6 @@ TOLERANCES = {"float64": 1e-6, "complex128": 1e-6, "float32": 2e-2, "complex64":
 ENTRIES = 200
 
 
-
-
-
 @dataclasses.dataclass(frozen=True)
 class Comparison:
     """One number (or several) held against its reference."""

@@ -40,9 +40,7 @@ DEFINITIONS = {
     kernels.silu: lambda x: x / (1 + math.exp(-x)),
     kernels.gelu: lambda x: x * phi(x),
     kernels.normal_cdf: phi,
-    by_tanh: lambda x: (
-        x / 2 * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
-    ),
+    by_tanh: lambda x: x / 2 * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x))),
 }
 
 

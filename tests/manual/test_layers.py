@@ -192,7 +192,13 @@ def test_gradients_share_no_memory_with_each_other_or_the_cotangent():
         assert not any(np.shares_memory(one, other) for other in arrays[i + 1 :])
 
 
-LAYERS = [manual.Linear(2, 2, seed=0), manual.Sigmoid(), manual.Softmax(), manual.ReLU(), manual.GELU()]
+LAYERS = [
+    manual.Linear(2, 2, seed=0),
+    manual.Sigmoid(),
+    manual.Softmax(),
+    manual.ReLU(),
+    manual.GELU(),
+]
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: type(layer).__name__)

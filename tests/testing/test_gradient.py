@@ -8,7 +8,7 @@ import pytest
 import portagrad as pg
 from portagrad import array_api as xp
 from portagrad import kernels
-from portagrad.errors import ArgumentError, NotDifferentiableError
+from portagrad.errors import ArgumentError
 from portagrad.testing import (
     GradientError,
     check_gradient,
