@@ -316,8 +316,10 @@ class Primitive:
         version = self.body
         if hasattr(example, "dtype"):
             backend = backend_of(example)
-            if self.fusible:
-                version = backend.kernels.get(self.name, self.body)
+            fused = backend.kernels.get(self.name)
+            if fused is not None:
+                may = getattr(fused, "may_decline", False)
+                version = _or_body(fused, self.body) if may else fused
             elif self.elementwise:
                 version = getattr(backend.xp, self.name, self.body)
             self.versions[type(example)] = version
@@ -373,6 +375,17 @@ class Primitive:
                 f"{active_line()}"
             )
         return error
+
+
+def _or_body(fused: Callable[..., Any], body: Callable[..., Any]) -> Callable[..., Any]:
+    """A backend's version that does not cover every call, and the body for those it leaves."""
+
+    @functools.wraps(fused)
+    def version(*args: Any, **keywords: Any) -> Any:
+        out = fused(*args, **keywords)
+        return body(*args, **keywords) if out is NotImplemented else out
+
+    return version
 
 
 def _described(name: str, value: Any) -> str:

@@ -54,3 +54,24 @@ def check(found, expected, tolerance):
 
 def test_the_conformance_suite_asks_for_functions_once():
     assert sorted(set(FUNCTIONS)) == FUNCTIONS
+
+
+def test_a_kernel_may_leave_calls_to_its_definition(monkeypatch):
+    """A version that answers NotImplemented was asked, and the definition ran."""
+    from portagrad.backend import backend_of
+    from portagrad.backend.protocol import may_decline
+
+    asked = []
+
+    @may_decline
+    def softmax(x, /, axis=-1):
+        asked.append(axis)
+        return NotImplemented if axis == 0 else np.full_like(x, 7)
+
+    numpy_backend = type(backend_of(np.zeros(1)))
+    monkeypatch.setattr(numpy_backend, "kernels", {"softmax": softmax})
+    monkeypatch.setattr(kernels.softmax.primitive, "versions", {})
+    x = np.array([[1.0, 2.0], [3.0, 5.0]])
+    assert kernels.softmax(x).tolist() == [[7, 7], [7, 7]]
+    np.testing.assert_array_equal(kernels.softmax(x, axis=0), kernels.softmax.body(x, axis=0))
+    assert asked == [-1, 0]
