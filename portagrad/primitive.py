@@ -27,7 +27,7 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, TypeVar, cast
 
-from portagrad.backend import active_line, backend_of
+from portagrad.backend import active_line, backend_of, is_basic
 from portagrad.errors import (
     ArgumentError,
     AxisError,
@@ -171,6 +171,13 @@ def snapshot(x: Any) -> Any:
 
 def _itself(x: Any) -> Any:
     return x
+
+
+def unchanging(x: Any) -> Any:
+    """A static argument or a part of a key, that its owner can no longer change."""
+    if type(x) is list:
+        return [unchanging(each) for each in x]
+    return snapshot(x) if hasattr(x, "dtype") and type(x) not in traced_types else x
 
 
 _snapshots: dict[type, Callable[[Any], Any]] = {}
@@ -557,6 +564,9 @@ def _dispatching(record: Primitive) -> Callable[..., Any]:
         if trace is None:
             return on_arrays(args, keywords)
         operands, static = record.bind(args, keywords)
+        for name, value in static.items():
+            if type(value) is list:
+                static[name] = unchanging(value)
         out = trace.process(record, operands, static)
         if record.linked is not None:
             record.linked(out, operands[0], static)
@@ -573,6 +583,8 @@ def _dispatching(record: Primitive) -> Callable[..., Any]:
         trace = newest_trace((*operands, *parts))
         if trace is None:
             return on_arrays(args, keywords)
+        if not is_basic(key):
+            parts = tuple(map(unchanging, parts))
         static["key"] = parts if isinstance(key, tuple) else parts[0]
         out = trace.process(record, operands, static)
         if record.linked is not None:

@@ -187,7 +187,8 @@ def jvp(
     name = getattr(function, "__name__", "function")
     trace = Forward()
     plain = [lift(x, lambda v: v, f"argument {i} of {name}") for i, x in enumerate(primals)]
-    moving = iter(checked_tangents(plain, tuple(tangents), name))
+    directions = checked_tangents(plain, tuple(tangents), name)
+    moving = iter(directions)
     duals = [tree_map(lambda x: Dual(x, trace, next(moving)), tree) for tree in plain]
     result = function(*duals)
     aux: Any = None
@@ -200,7 +201,7 @@ def jvp(
             f"something without a connection to them: this derivative cannot be known"
         )
     value = tree_map(lambda leaf: lower(leaf, trace), result)
-    moved = tree_map(lambda leaf: _lowered_tangent(leaf, trace), result)
+    moved = tree_map(lambda leaf: _lowered_tangent(leaf, trace, directions), result)
     return (
         (value, moved, tree_map(lambda leaf: lower(leaf, trace), aux))
         if has_aux
@@ -229,8 +230,11 @@ def _tangent(leaf: Any, trace: Forward) -> Any:
     return leaf.node if type(leaf) in traced_types and leaf.trace is trace else None
 
 
-def _lowered_tangent(leaf: Any, trace: Forward) -> Any:
-    """The tangent of a result, with its shape and dtype; zeros where nothing moved."""
+def _lowered_tangent(leaf: Any, trace: Forward, taken: list[Any]) -> Any:
+    """The tangent of a result, with its shape and dtype; zeros where nothing moved.
+
+    It shares no memory with those in `taken`, and joins them.
+    """
     value = lower(leaf, trace)
     tangent = _tangent(leaf, trace)
     if tangent is None:
@@ -239,5 +243,6 @@ def _lowered_tangent(leaf: Any, trace: Forward) -> Any:
         tangent = xp.broadcast_to(tangent, value.shape)
     if type(tangent) in traced_types:
         return tangent
-    (own,) = hand_out([tangent])
+    (own,) = hand_out([tangent], *taken)
+    taken.append(own)
     return own

@@ -63,7 +63,8 @@ def lift_constants(tree: Any, trace: Trace) -> Any:
 
     def constant(leaf: Any) -> Any:
         plain = type(leaf) not in traced_types and hasattr(leaf, "dtype") and hasattr(leaf, "shape")
-        return trace.lift(leaf) if plain and hasattr(leaf, "ndim") else leaf
+        # A copy, as of the inputs: its owner may change it while a rule still holds it.
+        return trace.lift(snapshot(leaf)) if plain and hasattr(leaf, "ndim") else leaf
 
     return tree_map(constant, tree)
 
@@ -86,6 +87,13 @@ def lower(leaf: Any, trace: Trace) -> Any:
     if type(leaf) in traced_types or not hasattr(leaf, "dtype"):
         return leaf
     return backend_of(leaf).asarray(leaf)
+
+
+def lower_own(leaf: Any, trace: Trace) -> Any:
+    """The same in memory that is the caller's alone, where the trace is still to be used."""
+    value = lower(leaf, trace)
+    plain = type(value) not in traced_types and hasattr(value, "dtype")
+    return snapshot(value) if plain else value
 
 
 def checked_outputs(result: Any, name: str) -> list[tuple[Any, Any]]:

@@ -18,7 +18,7 @@ from portagrad.array_api import numpy_protocol
 from portagrad.array_api.dtypes import NAMES as DTYPES
 from portagrad.backend import Backend, use_backend
 from portagrad.errors import MissingFunctionError
-from portagrad.primitive import innermost, traced_types
+from portagrad.primitive import innermost, snapshot, traced_types
 
 #: Namespaces inside the namespace.
 CHAPTERS = frozenset({"fft", "linalg", "special"})
@@ -27,6 +27,8 @@ CREATION = frozenset(
     {"arange", "empty", "eye", "full", "linspace", "ones", "zeros"}
     | {"asarray", "from_dlpack", "fftfreq", "rfftfreq"}
 )
+#: Those that would share an array's memory with its owner, who may change it.
+SHARING = frozenset({"asarray", "from_dlpack"})
 #: Questions about dtypes and devices: the library itself answers.
 QUESTIONS = frozenset(
     {"isdtype", "can_cast", "finfo", "iinfo", "result_type", "__array_namespace_info__"}
@@ -113,7 +115,7 @@ class Namespace:
                 return self._creating(USED_BY_SCIPY[name])
         if _is_function(self._chapter, name):
             function = getattr(self._chapter, name)
-            return self._creating(function) if name in CREATION else function
+            return self._creating(function, name) if name in CREATION else function
         if self._chapter is array_api and _is_dtype(self._backend.xp, name):
             return getattr(self._backend.xp, name)
         raise MissingAttribute(
@@ -121,11 +123,13 @@ class Namespace:
             f"what portagrad adds to it"
         )
 
-    def _creating(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def _creating(self, function: Callable[..., Any], name: str = "") -> Callable[..., Any]:
         @functools.wraps(function)
         def create(*args: Any, **keywords: Any) -> Any:
             with use_backend(self._backend):
                 made = function(*args, **keywords)
+            if name in SHARING and keywords.get("copy") is None and hasattr(args[0], "__dlpack__"):
+                made = made if type(made) in traced_types else snapshot(made)
             return made if type(made) in traced_types else self._wrap(made)
 
         return create

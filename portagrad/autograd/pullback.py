@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from portagrad import array_api as xp
-from portagrad.autograd.backward import conjugate, to_dtype, walk
+from portagrad.autograd.backward import conjugate, hand_out, to_dtype, walk
 from portagrad.autograd.lifting import (
     as_like,
     checked_outputs,
     checked_tangents,
     lift,
     lower,
+    lower_own,
     split_aux,
 )
 from portagrad.autograd.tape import Tape
@@ -46,7 +47,7 @@ def vjp(function: Callable[..., Any], *primals: Any, has_aux: bool = False) -> A
     if has_aux:
         result, aux = split_aux(result, name)
     outputs = checked_outputs(result, name)
-    value = tree_map(lambda leaf: lower(leaf, tape), result)
+    value = tree_map(lambda leaf: lower_own(leaf, tape), result)
     _refuse_read(outputs, tape, name)
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
@@ -61,11 +62,11 @@ def vjp(function: Callable[..., Any], *primals: Any, has_aux: bool = False) -> A
             if type(output) in traced_types and output.trace is tape and output.node is not None:
                 seeds.append((output.node, conjugate(_fitted(leaf, output, path, name))))
         found = walk(seeds, tape, retain_graph=True)
-        gradients = iter(gradients_of(found, inputs))
+        gradients = iter(gradients_of(found, inputs, *leaves))
         return tuple(tree_unflatten(argument, gradients) for argument in arguments)
 
     return (
-        (value, pullback, tree_map(lambda leaf: lower(leaf, tape), aux))
+        (value, pullback, tree_map(lambda leaf: lower_own(leaf, tape), aux))
         if has_aux
         else (
             value,
@@ -110,9 +111,9 @@ def linearize(function: Callable[..., Any], *primals: Any) -> Any:
                 roots.append((pulled.node, to_dtype(tangent, x.dtype)))
         moved = walk(roots, second) if roots else {}
         leaves = [_either(moved, probe) for probe in probes]
-        return tree_unflatten(result, [lower(leaf, second) for leaf in leaves])
+        return tree_unflatten(result, hand_out([lower(leaf, second) for leaf in leaves], *given))
 
-    return tree_map(lambda leaf: lower(leaf, tape), result), push
+    return tree_map(lambda leaf: lower_own(leaf, tape), result), push
 
 
 def _lifted(primals: tuple[Any, ...], name: str) -> tuple[Tape, list[Tensor], list[Any]]:

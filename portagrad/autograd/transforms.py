@@ -140,12 +140,12 @@ def as_they_are(inputs: list[Tensor]) -> list[Tensor]:
     return [Tensor(x.value, x.tape, x.node) for x in inputs]
 
 
-def gradients_of(cotangents: dict[Any, Any], inputs: list[Tensor]) -> list[Any]:
-    """One gradient per input; zeros where nothing came back."""
+def gradients_of(cotangents: dict[Any, Any], inputs: list[Tensor], *private: Any) -> list[Any]:
+    """One gradient per input; zeros where nothing came back. Not in `private` memory."""
     found = []
     for x in inputs:
         g = cotangents.get(x.node)
         if g is None:
             g = xp.zeros_like(x.value)
         found.append(conjugate(g))
-    return hand_out(found, *(innermost(x) for x in inputs))
+    return hand_out(found, *private, *(innermost(x) for x in inputs))

@@ -30,7 +30,7 @@ def _unstack(g: list[Any], axis: int) -> Any:
 
 
 def _roll_back(g: Any, shift: Any, axis: Any) -> Any:
-    back = tuple(-s for s in shift) if isinstance(shift, tuple) else -shift
+    back = tuple(-s for s in shift) if isinstance(shift, (tuple, list)) else -shift
     return xp.roll(g, back, axis=axis)
 
 
