@@ -342,8 +342,8 @@ def test_build_puts_activations_between(wing: ModuleType) -> None:
 
 
 def test_build_refuses() -> None:
-    with pytest.raises(ArgumentError, match="no activation is called 'gelu'"):
-        build(nn, (4, 2), "gelu")
+    with pytest.raises(ArgumentError, match="no activation is called 'step'"):
+        build(nn, (4, 2), "step")
     with pytest.raises(ArgumentError, match="an input and an output size"):
         build(nn, (4,))
 
