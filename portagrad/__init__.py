@@ -56,6 +56,7 @@ from portagrad.minimize import scipy_minimize as scipy_minimize
 if _typing.TYPE_CHECKING:
     from portagrad.diagnosis import diagnose as diagnose
     from portagrad.diagnosis import parity as parity
+    from portagrad.graph import jit as jit
 
 __version__ = "0.1.0"
 
@@ -89,6 +90,7 @@ __all__ = [
     "jacobian",
     "jacrev",
     "hvp",
+    "jit",
     "jvp",
     "linearize",
     "vjp",
@@ -114,4 +116,8 @@ def __getattr__(name: str) -> _typing.Any:
         from portagrad import diagnosis
 
         return getattr(diagnosis, name)
+    if name == "jit":
+        from portagrad import graph
+
+        return graph.jit
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

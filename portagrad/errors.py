@@ -81,6 +81,10 @@ class BatchingError(PortagradError, RuntimeError):
     """Something cannot be done for all examples of a batch at once."""
 
 
+class JitError(PortagradError, RuntimeError):
+    """A function cannot be recorded and replayed as it is written."""
+
+
 # --- training and pictures ---------------------------------------------------
 
 

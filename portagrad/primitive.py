@@ -60,6 +60,11 @@ class Traced:
     def __portagrad_value__(self) -> Any:
         return self.value
 
+    def __portagrad_read__(self) -> Any:
+        """The value, on its way out of every trace: to NumPy, to text, to a decision."""
+        self.trace.observed()
+        return self.value
+
     def is_constant(self) -> bool:
         """Does its trace remember nothing of it but the value?"""
         return False
@@ -88,6 +93,9 @@ class Trace:
     def reading(self) -> None:
         """A value of this trace that is no constant is about to become a Python number."""
         self.read = True
+
+    def observed(self) -> None:
+        """A value of this trace is about to be looked at, whatever becomes of it."""
 
     def process(
         self, primitive: Primitive, operands: tuple[Any, ...], static: dict[str, Any]
@@ -145,6 +153,13 @@ def innermost(x: Any) -> Any:
     """The array inside any number of traced wrappers."""
     while type(x) in traced_types:
         x = x.value
+    return x
+
+
+def observed(x: Any) -> Any:
+    """The same, for somebody who looks at its values: not every trace can allow that."""
+    while type(x) in traced_types:
+        x = x.__portagrad_read__()
     return x
 
 

@@ -20,7 +20,7 @@ from portagrad.array_api.reading import check_number
 from portagrad.array_api.views import write
 from portagrad.backend import asarray, backend_of, to_numpy
 from portagrad.errors import ArgumentError, NotDifferentiableError, ShapeError
-from portagrad.primitive import innermost, traced_types
+from portagrad.primitive import innermost, observed, traced_types
 
 SUPPORTED_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12", "2025.12")
 
@@ -146,7 +146,7 @@ class ArrayObject(Methods):
 
     def __format__(self, specification: str) -> str:
         if specification and self.ndim == 0:
-            return format(_as_number(innermost(self)), specification)
+            return format(_as_number(observed(self)), specification)
         return str(self)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
@@ -157,7 +157,7 @@ class ArrayObject(Methods):
             )
         if copy is False:
             raise ValueError("a Tensor becomes a NumPy array by copying: copy=False cannot be had")
-        array = to_numpy(innermost(self))
+        array = to_numpy(self)
         if dtype is not None:
             array = array.astype(dtype)
         return array
@@ -183,7 +183,7 @@ class ArrayObject(Methods):
         }
         # What was not asked for is left to the library: not all of them take every argument.
         given = {name: value for name, value in asked.items() if value is not None}
-        return innermost(self).__dlpack__(**given)
+        return observed(self).__dlpack__(**given)
 
     def __dlpack_device__(self) -> Any:
         return innermost(self).__dlpack_device__()

@@ -30,7 +30,7 @@ from portagrad.autograd.pullback import vjp
 from portagrad.autograd.vmap import vmap
 from portagrad.backend import asarray, backend_of
 from portagrad.errors import ArgumentError, DivergedError, NotDifferentiableError, ShapeError
-from portagrad.primitive import innermost, newest_trace
+from portagrad.primitive import innermost, newest_trace, observed
 from portagrad.tree import tree_leaves, tree_map, tree_unflatten
 
 Function = Callable[..., Any]
@@ -236,7 +236,7 @@ def _size(tree: Any) -> float:
     That the number of iterations depends on it is no part of the derivative, so
     it is read from the arrays behind all traces.
     """
-    sizes = [float(xp.max(xp.abs(innermost(x)))) for x in tree_leaves(tree) if 0 not in x.shape]
+    sizes = [float(xp.max(xp.abs(observed(x)))) for x in tree_leaves(tree) if 0 not in x.shape]
     return math.nan if any(map(math.isnan, sizes)) else max(sizes, default=0.0)
 
 

@@ -92,7 +92,8 @@ def to_numpy(x: Any) -> HostArray:
     `x` is an array of any library on any device, a Tensor, or host data.
     Raises `DtypeError` for host data that holds no numbers.
     """
-    x = untraced(x)
+    while hasattr(type(x), "__portagrad_read__"):
+        x = x.__portagrad_read__()
     home = find_backend(x)
     if home is None:
         return numpy.array(_host_array(x))

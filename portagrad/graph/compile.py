@@ -1,0 +1,51 @@
+"""A plan: a recording, and once it is used again the function that replays it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from portagrad.graph.entry import entry, reused
+from portagrad.graph.passes import simplified
+from portagrad.graph.recorded import Recording
+from portagrad.graph.replay import replayer
+
+
+class Plan:
+    """What `jit` keeps for one kind of call.
+
+    It is compiled when it is used for the second time: the first step of a training
+    run often differs from all others (an optimizer has no state yet), and its plan is
+    never wanted again.
+    """
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self.compiled = False
+        self.seconds = 0.0
+        self.entry: Callable[..., Any] = entry(recording, self._first_run, [])
+
+    def _first_run(self, *inputs: Any) -> Any:
+        """Compile, and then run."""
+        self.compile()
+        return self.run(*inputs, *[None] * sum(i is not None for i in self.memory))
+
+    def compile(self) -> None:
+        """Make the function that replays."""
+        started = time.perf_counter()
+        self.graph = simplified(self.recording.graph)
+        self.memory: list[int | None] = [None] * len(self.graph.outputs)
+        self.run: Callable[..., Any] = replayer(self.graph)
+        self.entry = entry(self.recording, self.run, self.memory)
+        self.compiled = True
+        self.seconds = time.perf_counter() - started
+
+    def explain(self) -> str:
+        """The plan, for a person."""
+        if not self.compiled:
+            return "recorded, and not compiled yet: that happens in the second call"
+        return str(self.graph)
+
+
+__all__ = ["Plan", "reused"]

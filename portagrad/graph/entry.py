@@ -1,0 +1,245 @@
+"""The way into a plan: a generated function that checks, fetches, runs and writes back.
+
+What a recording holds for is a conjunction of small conditions: types, shapes and
+dtypes of arrays, identities of modules and functions, values of numbers. They are
+written out as straight-line Python, since a small network's whole step costs as much
+as a hundred of them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from portagrad.autograd.tensor import EAGER, Tensor
+from portagrad.backend import backend_of
+from portagrad.graph.graph import Value
+from portagrad.graph.places import FIXED, NUMBERS, Place
+from portagrad.graph.recorded import LEAF, Effect, Leaf, Recording
+from portagrad.tree import _children, tree_unflatten
+
+#: What an entry returns where its conditions do not hold.
+MISS: Any = object()
+#: What reading a place may raise where it is gone.
+GONE = (KeyError, AttributeError, IndexError, ValueError, TypeError)
+
+
+class Source:
+    """A Python function being written, and the objects that it names."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.scope: dict[str, Any] = {}
+        self._names: dict[int, str] = {}
+
+    def name(self, x: Any, prefix: str = "k") -> str:
+        """A name for an object."""
+        if id(x) not in self._names:
+            self._names[id(x)] = f"{prefix}{len(self._names)}"
+            self.scope[self._names[id(x)]] = x
+        return self._names[id(x)]
+
+    def key(self, key: Any) -> str:
+        """A key of a container, as it is written."""
+        return repr(key) if type(key) in (str, int) else self.name(key)
+
+    def add(self, line: str, depth: int = 1) -> None:
+        """A line of the body."""
+        self.lines.append("    " * depth + line)
+
+    def made(self, signature: str, filename: str) -> Callable[..., Any]:
+        """The function."""
+        text = "\n".join([f"def {signature}:", *self.lines, ""])
+        exec(compile(text, filename, "exec"), self.scope)
+        return self.scope[signature.partition("(")[0]]  # type: ignore[no-any-return]
+
+
+def reused(recording: Recording) -> list[int | None]:
+    """For each output, the input whose memory may become the output's: that of its place."""
+    graph = recording.graph
+    by_place = {
+        source.identity: i
+        for i, source in enumerate(recording.sources)
+        if isinstance(source, Place)
+    }
+    found: list[int | None] = [None] * len(graph.outputs)
+    for effect in recording.effects:
+        leaf = effect.leaves[0] if len(effect.leaves) == 1 else None
+        if leaf is None or leaf.output is None or leaf.tensor or effect.tree is not LEAF:
+            continue
+        i = by_place.get(effect.place.identity)
+        out = graph.outputs[leaf.output]
+        if i is None or type(out) is not Value or out.is_number:
+            continue
+        old = graph.inputs[i]
+        if (old.shape, old.dtype, old.kind) == (out.shape, out.dtype, out.kind):
+            found[leaf.output] = i
+    return found
+
+
+def entry(
+    recording: Recording, run: Callable[..., Any], memory: list[int | None]
+) -> Callable[..., Any]:
+    """The function of `(args, keywords)` that replays a recording, or returns MISS."""
+    source = Source()
+    source.scope.update(MISS=MISS, GONE=GONE, run=run, refs=sys.getrefcount, Tensor=Tensor)
+    source.scope.update(EAGER=EAGER, child=lambda node, key: (_children(node) or {})[key])
+    conditions = _Conditions(source, recording)
+    source.add("try:")
+    conditions.structure()
+    conditions.fixed()
+    names = conditions.inputs()
+    source.add("except GONE:")
+    source.add("return MISS", 2)
+    # Spare is an array that nobody but the place itself and this function knows.
+    spare = [f"x{i} if refs(x{i}) <= {REFERENCES} else None" for i in memory if i is not None]
+    source.add(f"r = run({', '.join([*names, *spare])})")
+    for effect in recording.effects:
+        source.add(_write(source, effect))
+    source.add(f"return {_tree(source, recording.tree, recording.leaves)}")
+    return source.made("entry(args, keywords)", "<portagrad.jit: entry>")
+
+
+class _Conditions:
+    """What must hold, and where the inputs are."""
+
+    def __init__(self, source: Source, recording: Recording) -> None:
+        self.source = source
+        self.recording = recording
+        self.paths: dict[Any, str] = {}
+
+    def require(self, condition: str) -> None:
+        self.source.add(f"if not ({condition}): return MISS", 2)
+
+    def structure(self) -> None:
+        """The arguments' containers, and the constants among them."""
+        args, keywords = self.recording.called
+        self._walk((0,), args, "args")
+        self._walk((1,), keywords, "keywords")
+        for path, value in self.recording.arguments:
+            self._constant(self.paths[path], value)
+
+    def _walk(self, path: Any, node: Any, expression: str) -> None:
+        children = _children(node)
+        self.paths[path] = expression
+        if children is None:
+            return
+        if node is None:
+            self.require(f"{expression} is None")
+            return
+        kind = type(node)
+        if len(path) > 1:
+            self.require(f"type({expression}) is {self.source.name(kind, 'kind')}")
+        if isinstance(node, (dict, list, tuple)):
+            self.require(f"len({expression}) == {len(node)}")
+        for key, part in children.items():
+            if isinstance(node, tuple) and hasattr(kind, "_fields"):
+                inner = f"{expression}[{kind._fields.index(key)}]"
+            elif isinstance(node, (dict, list, tuple)):
+                inner = f"{expression}[{self.source.key(key)}]"
+            else:
+                inner = f"child({expression}, {key!r})"
+            self._walk((*path, key), part, inner)
+
+    def _constant(self, expression: str, value: Any) -> None:
+        name = self.source.name(value, "constant")
+        if isinstance(value, NUMBERS) or (isinstance(value, FIXED) and value is not None):
+            kind = self.source.name(type(value), "kind")
+            self.require(
+                f"{expression} is {name} or type({expression}) is {kind} and {expression} == {name}"
+            )
+        else:
+            self.require(f"{expression} is {name}")
+
+    def fixed(self) -> None:
+        """What the function closes over and is no array."""
+        for owner, size in self.recording.sizes:
+            self.require(f"len({self.source.name(owner, 'owner')}) == {size}")
+        for place, value in self.recording.found:
+            self._constant(self._at(place), value)
+
+    def _at(self, place: Place) -> str:
+        owner = self.source.name(place.owner, "owner")
+        if not place.item:
+            return f"{owner}.{place.key}"
+        return f"{owner}[{self.source.key(place.key)}]"
+
+    def inputs(self) -> list[str]:
+        """Fetch every input of the graph and check what it is."""
+        names = []
+        for i, origin in enumerate(self.recording.sources):
+            value = self.recording.graph.inputs[i]
+            if isinstance(origin, Place):
+                expression = self._at(origin)
+            elif origin in self.paths:
+                expression = self.paths[origin]
+            else:  # the array in a tensor without a gradient
+                outer = self.paths[origin[:-1]]
+                self.require(f"type({outer}) is Tensor and {outer}.node is None")
+                expression = f"{outer}.value"
+            self.source.add(f"x{i} = {expression}", 2)
+            kind = self.source.name(value.kind, "kind")
+            condition = f"type(x{i}) is {kind}"
+            if not value.is_number:
+                dtype = self.source.name(value.dtype, "dtype")
+                shape = self.source.name(value.shape, "shape")
+                condition += f" and x{i}.shape == {shape}"
+                condition += f" and (x{i}.dtype is {dtype} or x{i}.dtype == {dtype})"
+                device = self.recording.devices[i]
+                if device is not None:
+                    condition += f" and x{i}.device == {self.source.name(device, 'device')}"
+            self.require(condition)
+            names.append(f"x{i}")
+        return names
+
+
+def _tree(source: Source, tree: Any, leaves: list[Leaf]) -> str:
+    """An expression for a tree of results."""
+    made = []
+    for leaf in leaves:
+        if leaf.output is None:
+            x = leaf.constant
+            if hasattr(x, "dtype"):
+                copy = source.name(backend_of(x).asarray, "asarray")
+                made.append(f"{copy}({source.name(x)}, copy=True)")
+            else:
+                made.append(source.name(x))
+        elif leaf.tensor:
+            made.append(f"Tensor(r[{leaf.output}], EAGER, None)")
+        else:
+            made.append(f"r[{leaf.output}]")
+    if tree is LEAF:
+        return made[0]
+    if type(tree) is tuple and len(tree) == len(leaves):
+        return f"({''.join(each + ', ' for each in made)})"
+    source.scope["unflatten"] = tree_unflatten
+    return f"unflatten({source.name(tree, 'tree')}, ({''.join(each + ', ' for each in made)}))"
+
+
+def _write(source: Source, effect: Effect) -> str:
+    place = effect.place
+    owner = source.name(place.owner, "owner")
+    value = _tree(source, effect.tree, effect.leaves)
+    if not place.item:
+        return f"{owner}.{place.key} = {value}"
+    return f"{owner}[{source.key(place.key)}] = {value}"
+
+
+class _Owner:
+    __slots__ = ("value",)
+    value: Any
+
+
+def _references() -> int:
+    """How many references an entry sees to an array that only its place and the entry hold."""
+    import numpy as np
+
+    owner = _Owner()
+    owner.value = np.empty(1)
+    scope: dict[str, Any] = {"owner": owner, "refs": sys.getrefcount}
+    exec("def probe(args, keywords):\n    x = owner.value\n    return refs(x)\n", scope)
+    return int(scope["probe"]((), {}))
+
+
+REFERENCES = _references()

@@ -1,0 +1,247 @@
+"""jit: record a function once, replay it fast."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+from portagrad.autograd.tensor import EAGER
+from portagrad.backend import backend_of
+from portagrad.backend.dispatch import find_backend
+from portagrad.errors import ArgumentError, JitError
+from portagrad.graph.compile import Plan
+from portagrad.graph.entry import MISS
+from portagrad.graph.places import FIXED, NUMBERS, Foreign
+from portagrad.graph.recorded import Changed, Recording, record
+from portagrad.primitive import traced_types
+from portagrad.tree import _children
+
+#: Plans that one jitted function keeps; the one used longest ago goes first.
+PLANS = 64
+
+
+def jit(
+    function: Callable[..., Any] | None = None,
+    *,
+    static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Sequence[str] = (),
+) -> Any:
+    """The same function, recorded by its first call and replayed by the others.
+
+    Works on functions of arrays and containers of arrays, and on a training step that
+    closes over modules and an optimizer: parameters and whatever else of arrays the
+    function can reach are fetched anew by each call, and what it assigns to them is
+    written back.
+
+    A plan is made for each set of shapes, dtypes, array libraries and devices of the
+    arguments, values of the arguments in `static_argnums` and `static_argnames`, and
+    values of whatever is no array: numbers, strings, a module's `training`. Numbers
+    that change between calls become inputs of the plan, where the function allows it.
+
+    >>> import numpy as np
+    >>> from portagrad import array_api as xp
+    >>> f = jit(lambda x: xp.sum(xp.exp(x) * x))
+    >>> f(np.zeros(3)), f(np.zeros(3))
+    (array(0.), array(0.))
+
+    `f.explain()` shows the plans. Under another transform, `grad(jit(f))`, the function
+    runs as it is written; `jit(grad(f))` compiles both.
+
+    Raises `JitError`, naming the line, where the function reads a value that depends on
+    its arguments, makes a shape of it, draws from a random number generator shared with
+    others, or has a side effect that a replay would not repeat.
+    """
+    if function is None:
+        return functools.partial(
+            jit, static_argnums=static_argnums, static_argnames=static_argnames
+        )
+    return JitFunction(function, static_argnums, static_argnames)
+
+
+class JitFunction:
+    """A function under `jit`."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        static_argnums: int | Sequence[int] = (),
+        static_argnames: str | Sequence[str] = (),
+    ) -> None:
+        if not callable(function):
+            raise ArgumentError(f"jit: expected a function, got {type(function).__name__}")
+        functools.update_wrapper(self, function)
+        self.__portagrad_function__ = function
+        self._static = _static_steps(function, static_argnums, static_argnames)
+        self._plans: OrderedDict[Hashable, list[Plan]] = OrderedDict()
+        self._latest: Callable[..., Any] = _miss
+        #: Paths and places of numbers that have changed between calls.
+        self._inputs: set[Any] = set()
+        #: Those of them that cannot be inputs: the function decides by them.
+        self._refused: set[Any] = set()
+
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
+        """Replay a plan that fits, or record another."""
+        out = self._latest(args, keywords)
+        return self._find(args, keywords) if out is MISS else out
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """As a method."""
+        if instance is None:
+            return self
+        return functools.partial(self, instance)
+
+    @property
+    def plans(self) -> int:
+        """How many plans there are."""
+        return sum(map(len, self._plans.values()))
+
+    def explain(self) -> str:
+        """The plans made so far: operations, buffers, fusions, bytes, FLOPs, peak memory."""
+        plans = [plan for plans in self._plans.values() for plan in plans]
+        name = getattr(self, "__name__", "function")
+        if not plans:
+            return f"{name}: no plan yet. Call it once"
+        return "\n\n".join(f"{name}: {plan.explain()}" for plan in plans)
+
+    # --- the slow path ---
+
+    def _find(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        try:
+            key = _signature((args, keywords), self._static)
+        except Foreign:  # under another transform: it sees every step
+            return self.__portagrad_function__(*args, **keywords)
+        plans = self._plans.setdefault(key, [])
+        self._plans.move_to_end(key)
+        for plan in reversed(plans):
+            out = plan.entry(args, keywords)
+            if out is not MISS:
+                if plan.compiled:
+                    self._latest = plan.entry
+                plans.remove(plan)
+                plans.append(plan)
+                return out
+        if plans:
+            self._note_changes(plans[-1].recording, args, keywords)
+        return self._record(plans, args, keywords)
+
+    def _record(self, plans: list[Plan], args: Any, keywords: Any) -> Any:
+        try:
+            recording = self._recorded(args, keywords)
+        except Foreign:
+            return self.__portagrad_function__(*args, **keywords)
+        plans.append(Plan(recording))
+        while self.plans > PLANS:
+            oldest, there = next(iter(self._plans.items()))
+            there.pop(0)
+            if not there and there is not plans:
+                del self._plans[oldest]
+        return recording.result()
+
+    def _recorded(self, args: Any, keywords: Any) -> Recording:
+        """Record, and once more where a number turns out to be an input, or not to."""
+        function = self.__portagrad_function__
+        while True:
+            try:
+                return record(function, args, keywords, self._static, self._inputs)
+            except Changed as change:
+                key = change.place.identity
+                if key in self._refused:
+                    raise JitError(
+                        f"{getattr(function, '__name__', 'function')}, under portagrad.jit, both "
+                        f"changes the number {change.place.where} and decides by it: a replay "
+                        f"cannot do that. Return it, or keep it outside"
+                    ) from None
+                self._inputs.add(key)
+            except Foreign:
+                raise
+            except Exception:
+                if not self._inputs:
+                    raise
+                # A number may have been used for a shape or a decision: constants again.
+                self._refused |= self._inputs
+                self._inputs.clear()
+
+    def _note_changes(self, recording: Recording, args: Any, keywords: Any) -> None:
+        """Which numbers are others than in the recording that fitted last?"""
+        for path, value in recording.arguments:
+            if type(value) in NUMBERS and not _is_static(path, self._static):
+                now: Any = (args, keywords)
+                for step in path:
+                    now = (_children(now) or {}).get(step)
+                if type(now) is type(value) and now != value:
+                    self._changed(path)
+        for place, value in recording.found:
+            if type(value) in NUMBERS:
+                try:
+                    now = place.get()
+                except (KeyError, AttributeError, IndexError, ValueError):
+                    continue
+                if type(now) is type(value) and now != value:
+                    self._changed(place.identity)
+
+    def _changed(self, key: Any) -> None:
+        if key not in self._refused:
+            self._inputs.add(key)
+
+
+def _miss(args: Any, keywords: Any) -> Any:
+    return MISS
+
+
+def _static_steps(function: Any, argnums: Any, argnames: Any) -> frozenset[Any]:
+    """Which arguments are constants: positions, and names of those given by name."""
+    numbers = {argnums} if isinstance(argnums, int) else set(argnums)
+    names = {argnames} if isinstance(argnames, str) else set(argnames)
+    try:
+        parameters = list(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return frozenset(numbers | names)
+    for name in names:
+        if name not in parameters:
+            raise ArgumentError(
+                f"jit: static_argnames names {name!r}, but "
+                f"{getattr(function, '__name__', 'the function')} has the parameters "
+                f"{', '.join(parameters)}"
+            )
+    for number in numbers:
+        if not -len(parameters) <= number < len(parameters):
+            raise ArgumentError(
+                f"jit: static_argnums={number}, but the function has {len(parameters)} parameters"
+            )
+    numbers = {n % len(parameters) for n in numbers} | {parameters.index(n) for n in names}
+    return frozenset(numbers | {parameters[n] for n in numbers})
+
+
+def _is_static(path: Any, static: frozenset[Any]) -> bool:
+    return len(path) > 1 and path[1] in static
+
+
+def _signature(tree: Any, static: frozenset[Any], path: tuple[Any, ...] = ()) -> Hashable:
+    """What plans are looked up by: structure, and of each leaf what a plan is made for."""
+    if len(path) == 2 and path[1] in static:
+        try:
+            hash(tree)
+        except TypeError:
+            raise ArgumentError(
+                f"jit: static argument {path[1]} must be hashable, got a {type(tree).__name__}"
+            ) from None
+        return ("static", type(tree), tree)
+    kind = type(tree)
+    if kind in traced_types:
+        if tree.trace is not EAGER or tree.node is not None or type(tree.value) in traced_types:
+            raise Foreign
+        return ("tensor", _signature(tree.value, static, path))
+    if hasattr(tree, "dtype") and hasattr(tree, "shape"):
+        if find_backend(tree) is None:
+            return ("object", id(tree))
+        return (kind, tuple(tree.shape), tree.dtype, str(backend_of(tree).device_of(tree)))
+    children = _children(tree)
+    if children is None:
+        if isinstance(tree, FIXED) and not isinstance(tree, slice):
+            return (kind, tree)
+        return (kind,) if kind in NUMBERS else ("object", id(tree))
+    parts = ((key, _signature(each, static, (*path, key))) for key, each in children.items())
+    return (kind, tuple(parts))

@@ -1,0 +1,256 @@
+"""Where a function gets what it is not given: closures, globals, modules, optimizers.
+
+A function that is recorded once must find, on replay, what is there *then*. So
+everything that it can reach is looked through: arrays and tensors become inputs that
+are fetched anew by each call, numbers and strings become conditions under which a
+recording is valid, and what the function changes is written back.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import random
+import types
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from portagrad.autograd.tensor import EAGER, Tensor
+from portagrad.backend.dispatch import find_backend
+from portagrad.errors import JitError
+from portagrad.module import Parameter
+from portagrad.primitive import traced_types
+
+#: Libraries whose functions and objects keep no state of the user's.
+LIBRARIES = frozenset(
+    {"portagrad", "numpy", "cupy", "torch", "jax", "jaxlib", "dask", "scipy", "array_api_strict"}
+    | {"array_api_compat", "builtins", "matplotlib", "numba", "pytest", "_pytest", "functools"}
+    | {"collections", "typing", "itertools", "operator", "contextlib", "threading", "logging"}
+)
+#: Parts of portagrad whose objects hold the user's arrays, numbers and functions.
+STATEFUL = frozenset({"autograd", "data", "manual", "module", "nn", "optim", "train"})
+NUMBERS = (int, float, complex)
+FIXED = (bool, str, bytes, type(None), type(Ellipsis), slice)
+
+
+class Foreign(Exception):
+    """A value of another trace is within reach: this call is part of a larger derivation."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Place:
+    """Something that can be read and written: an entry of a container or an attribute."""
+
+    owner: Any
+    key: Any
+    item: bool
+    where: str
+
+    def get(self) -> Any:
+        """What stands there."""
+        return self.owner[self.key] if self.item else getattr(self.owner, self.key)
+
+    def set(self, value: Any) -> None:
+        """Put something there."""
+        if self.item:
+            self.owner[self.key] = value
+        else:
+            setattr(self.owner, self.key, value)
+
+    @property
+    def identity(self) -> tuple[int, Any]:
+        """The same for the same place found another time."""
+        return (id(self.owner), self.key)
+
+
+class Surroundings:
+    """All that a function can reach, as places by what stands there."""
+
+    def __init__(self, roots: Iterator[tuple[Any, str]]) -> None:
+        self.arrays: list[Place] = []
+        self.gradients: list[Place] = []
+        self.numbers: list[Place] = []
+        self.generators: list[Place] = []
+        #: What must be the very same object for a recording to be valid.
+        self.fixed: list[tuple[Place, Any]] = []
+        #: Containers, which must hold as many things as they did.
+        self.containers: list[tuple[Any, str]] = []
+        self._seen: dict[int, Any] = {}
+        for value, where in roots:
+            self._visit(value, where)
+
+    # --- looking through ---
+
+    def _place(self, place: Place) -> None:
+        value = place.get()
+        kind = type(value)
+        if kind in NUMBERS:
+            self.numbers.append(place)
+        elif kind in traced_types:
+            self._fix(place, value)
+            self._tensor(value, place.where)
+        elif isinstance(value, np.random.Generator):
+            self._fix(place, value)
+            self.generators.append(place)
+        elif _is_array(value):
+            self.arrays.append(place)
+        elif isinstance(value, types.ModuleType):
+            return
+        else:
+            self._fix(place, value)
+            self._visit(value, place.where)
+
+    def _fix(self, place: Place, value: Any) -> None:
+        self.fixed.append((place, value))
+
+    def _tensor(self, tensor: Any, where: str) -> None:
+        if id(tensor) in self._seen:
+            return
+        self._seen[id(tensor)] = tensor
+        if tensor.trace is not EAGER or not isinstance(tensor, Tensor):
+            raise Foreign
+        if type(tensor.value) in traced_types or not tensor.is_leaf:
+            raise Foreign
+        self.arrays.append(Place(tensor, "value", False, where))
+        self._fix(Place(tensor, "node", False, where), tensor.node)
+        if tensor.node is not None:
+            self.gradients.append(Place(tensor.node.extra, "grad", False, f"{where}.grad"))
+
+    def _visit(self, value: Any, where: str) -> None:
+        """Everything inside a value that is no array."""
+        if isinstance(value, (*FIXED, type, types.BuiltinFunctionType, types.ModuleType)):
+            return
+        if id(value) in self._seen:
+            return
+        if type(value) in traced_types:
+            self._tensor(value, where)
+            return
+        self._seen[id(value)] = value
+        if isinstance(value, types.FunctionType):
+            self._function(value, where)
+        elif isinstance(value, types.MethodType):
+            self._visit(value.__self__, where)
+            self._visit(value.__func__, where)
+        elif isinstance(value, functools.partial):
+            for part in (value.func, value.args, value.keywords):
+                self._visit(part, where)
+        elif isinstance(value, (dict, types.MappingProxyType)):
+            self._container(value, value, where)
+        elif isinstance(value, list):
+            self._container(value, range(len(value)), where)
+        elif isinstance(value, (tuple, frozenset, set)):
+            for i, part in enumerate(value):
+                # Nothing can be put into a tuple, so what it holds are constants and objects.
+                self._inside_tuple(part, f"{where}[{i}]")
+        elif isinstance(value, Parameter):
+            self.arrays.append(Place(value, "_data", False, where))
+            self.gradients.append(Place(value, "grad", False, f"{where}.grad"))
+        elif hasattr(value, "__portagrad_function__"):
+            self._visit(value.__portagrad_function__, where)
+        else:
+            self._object(value, where)
+
+    def _container(self, value: Any, keys: Any, where: str) -> None:
+        self.containers.append((value, where))
+        for key in list(keys):
+            self._place(Place(value, key, True, f"{where}[{key!r}]"))
+
+    def _inside_tuple(self, part: Any, where: str) -> None:
+        if _is_array(part) and type(part) not in traced_types:
+            return  # fixed with the tuple: a constant of the graph, by reference
+        self._visit(part, where)
+
+    def _object(self, value: Any, where: str) -> None:
+        kind = type(value)
+        root, _, rest = kind.__module__.partition(".")
+        ours = root == "portagrad" and rest.partition(".")[0] in STATEFUL
+        if root in LIBRARIES and not ours:
+            return
+        if hasattr(value, "__dict__"):
+            self.containers.append((vars(value), where))
+            for key in list(vars(value)):
+                self._place(Place(vars(value), key, True, f"{where}.{key}"))
+        for name in {n for c in kind.__mro__ for n in getattr(c, "__slots__", ())}:
+            if not name.startswith("__") and hasattr(value, name):
+                self._place(Place(value, name, False, f"{where}.{name}"))
+
+    def _function(self, function: types.FunctionType, where: str) -> None:
+        if str(function.__globals__.get("__name__")).partition(".")[0] in LIBRARIES:
+            if hasattr(function, "primitive"):
+                return
+            # A transform of the user's function: what it closes over is the user's again.
+            wrapped = getattr(function, "__wrapped__", None)
+            for cell in function.__closure__ or ():
+                if _filled(cell) and not isinstance(cell.cell_contents, (*FIXED, *NUMBERS)):
+                    self._visit(cell.cell_contents, where)
+            if wrapped is not None:
+                self._visit(wrapped, where)
+            return
+        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
+            if _filled(cell):
+                self._place(Place(cell, "cell_contents", False, name))
+        for part in (function.__defaults__, function.__kwdefaults__):
+            if part is not None:
+                self._visit(part, where)
+        namespace = function.__globals__
+        for name in sorted(_names(function.__code__)):
+            if name in namespace and not name.startswith("__"):
+                self._place(Place(namespace, name, True, name))
+
+    # --- comparing ---
+
+    def everything(self) -> dict[tuple[int, Any], tuple[Place, Any]]:
+        """All places, with what stands there now."""
+        places = [*self.arrays, *self.gradients, *self.numbers, *(p for p, _ in self.fixed)]
+        return {place.identity: (place, place.get()) for place in places}
+
+
+def _is_array(x: Any) -> bool:
+    return hasattr(x, "dtype") and hasattr(x, "shape") and find_backend(x) is not None
+
+
+def _filled(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True
+
+
+@functools.cache
+def _names(code: types.CodeType) -> frozenset[str]:
+    """Global names that a function, or a function inside it, may look up."""
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            names |= _names(constant)
+    return frozenset(names)
+
+
+class Randomness:
+    """Has anybody drawn from the random number generators that everyone shares?"""
+
+    def __init__(self) -> None:
+        self._numpy = _numpy_position()
+        self._python = random.getstate()
+
+    def check(self, name: str) -> None:
+        """Refuse a function that drew random numbers which a replay would draw again."""
+        for which, drawn in (
+            ("numpy.random's global functions", self._numpy != _numpy_position()),
+            ("the module random", self._python != random.getstate()),
+        ):
+            if drawn:
+                raise JitError(
+                    f"{name}, under portagrad.jit, draws random numbers from {which}: a replay "
+                    f"would use the same numbers again. Give them as an argument, or draw from a "
+                    f"numpy.random.Generator that the function closes over"
+                )
+
+
+def _numpy_position() -> Any:
+    state: Mapping[str, Any] = np.random.get_state(legacy=False)
+    inner = state["state"]
+    return inner["pos"], inner["key"].tobytes(), state["has_gauss"]

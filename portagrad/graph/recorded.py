@@ -1,0 +1,320 @@
+"""From a call to a recording: the graph, what it needs, and what it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from portagrad.autograd.tensor import EAGER, Tensor
+from portagrad.backend import backend_of
+from portagrad.backend.dispatch import find_backend
+from portagrad.errors import JitError
+from portagrad.graph.draws import RecordingGenerator
+from portagrad.graph.graph import Graph
+from portagrad.graph.memory import owned
+from portagrad.graph.places import FIXED, NUMBERS, Foreign, Place, Randomness, Surroundings
+from portagrad.graph.recording import Recorded, RecordedNumber, Recorder
+from portagrad.primitive import traced_types
+from portagrad.tree import named_leaves, path_name, tree_leaves, tree_unflatten
+
+Path = tuple[Any, ...]
+LEAF = object()
+
+
+class Changed(Exception):
+    """A number that was taken for a constant is changed by the function itself."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place.where)
+        self.place = place
+
+
+@dataclass(eq=False)
+class Leaf:
+    """A leaf of a result or of what is written back: an output of the graph, or a constant."""
+
+    output: int | None
+    constant: Any = None
+    tensor: bool = False
+
+    def made(self, results: Any) -> Any:
+        """The leaf itself, from the graph's results."""
+        if self.output is None:
+            x = self.constant
+            return backend_of(x).asarray(x, copy=True) if hasattr(x, "dtype") else x
+        x = results[self.output]
+        return Tensor(x, EAGER, None) if self.tensor else x
+
+
+@dataclass(eq=False)
+class Effect:
+    """A place that the function gives another value."""
+
+    place: Place
+    tree: Any
+    leaves: list[Leaf]
+
+    def apply(self, results: Any) -> None:
+        """Write it."""
+        self.place.set(tree_unflatten(self.tree, [leaf.made(results) for leaf in self.leaves]))
+
+
+@dataclass(eq=False)
+class Recording:
+    """One call, written down."""
+
+    name: str
+    graph: Graph
+    #: Where the graph's inputs come from: paths into (args, keywords), or places.
+    sources: list[Path | Place]
+    #: Constants that a call must bring again: numbers and texts among the arguments.
+    arguments: list[tuple[Path, Any]]
+    surroundings: Surroundings
+    #: What was found at the places that are no inputs.
+    found: list[tuple[Place, Any]]
+    sizes: list[tuple[Any, int]]
+    #: The arguments' containers, with LEAF for what is in them.
+    called: Any = None
+    devices: list[Any] = field(default_factory=list)
+    tree: Any = None
+    leaves: list[Leaf] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    results: list[Any] = field(default_factory=list)
+
+    def input(self, recorder: Recorder, source: Path | Place, x: Any) -> Any:
+        """An array or number from `source` as an input of the graph."""
+        self.sources.append(source)
+        numpy = isinstance(x, (np.ndarray, np.generic, *NUMBERS))
+        self.devices.append(None if numpy else getattr(x, "device", None))
+        return recorder.input(x)
+
+    def result(self) -> Any:
+        """What the recorded call returned; what it changed is written."""
+        results, self.results = self.results, []
+        for effect in self.effects:
+            effect.apply(results)
+        return tree_unflatten(self.tree, [leaf.made(results) for leaf in self.leaves])
+
+
+def record(
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    keywords: dict[str, Any],
+    static: frozenset[Any],
+    inputs: set[Any],
+) -> Recording:
+    """Call the function once, and write down what it does.
+
+    `static` are the first steps of paths that are constants; `inputs` the paths and
+    places of numbers that are inputs.
+    """
+    name = getattr(function, "__name__", type(function).__name__)
+    recorder = Recorder(name)
+    arguments = list(named_leaves((args, keywords)))
+    surroundings = Surroundings(_roots(function, name, arguments))
+    recording = Recording(name, recorder.graph, [], [], surroundings, [], [])
+    recording.called = tree_unflatten((args, keywords), [LEAF] * len(arguments))
+    contents = [(owner, _copy(owner)) for owner, _ in surroundings.containers]
+    places = surroundings.everything()
+    randomness = Randomness()
+    try:
+        lifted = [_lift_argument(recorder, recording, *pair, static, inputs) for pair in arguments]
+        given = _lift_places(recorder, recording, surroundings, inputs)
+        args_now, keywords_now = tree_unflatten((args, keywords), [x for x, _ in lifted])
+        result = function(*args_now, **keywords_now)
+        randomness.check(name)
+        _refuse_changed_arguments(name, arguments, lifted)
+        finish = _Finish(recorder, recording)
+        finish.effects(given, contents)
+        recording.tree, recording.leaves = finish.tree(result, "the result")
+        _own_memory(recording, finish.concrete, [x for _, x in arguments], places)
+    finally:
+        recorder.open = False
+        for owner, content in contents:
+            _restore(owner, content)
+        for place, value in places.values():
+            place.set(value)
+    recording.sizes = [(owner, len(content)) for owner, content in contents]
+    return recording
+
+
+def _roots(function: Any, name: str, arguments: list[Any]) -> Iterator[tuple[Any, str]]:
+    yield function, name
+    for path, leaf in arguments:
+        if not hasattr(leaf, "dtype") and not isinstance(leaf, (*FIXED, *NUMBERS)):
+            yield leaf, path_name(path[1:])
+
+
+def _lift_argument(
+    recorder: Recorder,
+    recording: Recording,
+    path: Path,
+    leaf: Any,
+    static: frozenset[Any],
+    inputs: set[Any],
+) -> tuple[Any, Any]:
+    """An argument as the function gets it, and the graph's value for it."""
+    kind = type(leaf)
+    number = kind in NUMBERS
+    if path[1] in static and path[:2] in ((0, path[1]), (1, path[1])):
+        recording.arguments.append((path, leaf))
+        return leaf, None
+    if number and path not in inputs:
+        recording.arguments.append((path, leaf))
+        return leaf, None
+    if kind in traced_types:
+        if leaf.trace is not EAGER or leaf.node is not None or type(leaf.value) in traced_types:
+            raise Foreign
+        inner = recording.input(recorder, (*path, "value"), leaf.value)
+        return Tensor(inner, EAGER, None), inner.node
+    if number or (hasattr(leaf, "dtype") and find_backend(leaf) is not None):
+        x = recording.input(recorder, path, leaf)
+        return x, x.node
+    recording.arguments.append((path, leaf))
+    return leaf, None
+
+
+def _lift_places(
+    recorder: Recorder, recording: Recording, surroundings: Surroundings, inputs: set[Any]
+) -> dict[Any, tuple[Place, Any, Any]]:
+    """Put recorded values where the function will look; what was put, by place."""
+    given: dict[Any, tuple[Place, Any, Any]] = {}
+
+    def lift(place: Place) -> None:
+        x = recording.input(recorder, place, place.get())
+        place.set(x)
+        given[place.identity] = (place, x, x.node)
+
+    def keep(place: Place, value: Any) -> None:
+        recording.found.append((place, value))
+        given[place.identity] = (place, value, None)
+
+    for place in surroundings.arrays:
+        lift(place)
+    for place in surroundings.gradients:
+        if place.get() is None:
+            keep(place, None)
+        elif type(place.get()) in traced_types:
+            raise Foreign
+        else:
+            lift(place)
+    for place in surroundings.numbers:
+        if place.identity in inputs:
+            lift(place)
+        else:
+            keep(place, place.get())
+    for place, value in surroundings.fixed:
+        keep(place, value)
+    for place in surroundings.generators:
+        stand_in = RecordingGenerator(place.get(), recorder)
+        place.set(stand_in)
+        given[place.identity] = (place, stand_in, None)
+    return given
+
+
+def _refuse_changed_arguments(name: str, arguments: list[Any], lifted: list[Any]) -> None:
+    for (path, _), (x, node) in zip(arguments, lifted):
+        inner = x.value if type(x) is Tensor else x
+        if node is not None and (type(inner) is not RecordedNumber and inner.node is not node):
+            raise JitError(
+                f"{name}, under portagrad.jit, changes its argument {path_name(path[1:])} in "
+                f"place. Work on a copy (x * 1.0), and return it"
+            )
+
+
+class _Finish:
+    """What comes out of a recording: results, and what is written back."""
+
+    def __init__(self, recorder: Recorder, recording: Recording) -> None:
+        self.recorder = recorder
+        self.recording = recording
+        self.concrete: list[Any] = []
+
+    def tree(self, tree: Any, where: str) -> tuple[Any, list[Leaf]]:
+        """A tree of recorded values as leaves to be filled from the graph's outputs."""
+        leaves = [self._leaf(x, where) for x in tree_leaves(tree)]
+        return tree_unflatten(tree, [LEAF] * len(leaves)), leaves
+
+    def _leaf(self, x: Any, where: str) -> Leaf:
+        tensor = type(x) in traced_types and x.trace is EAGER
+        inner = x.value if tensor else x
+        if type(inner) not in (Recorded, RecordedNumber):
+            if type(inner) in traced_types:
+                raise Foreign
+            if tensor:
+                inner = self.recorder.lift(inner)
+            else:
+                return Leaf(None, inner)
+        if inner.trace is not self.recorder:
+            raise JitError(f"{where} holds a value that is left over from another recording")
+        self.recording.graph.outputs.append(inner.node)
+        self.concrete.append(inner.value)
+        return Leaf(len(self.concrete) - 1, tensor=tensor)
+
+    def effects(self, given: dict[Any, tuple[Place, Any, Any]], contents: list[Any]) -> None:
+        """Find every place whose value the function has changed."""
+        for place, before, node in given.values():
+            try:
+                now = place.get()
+            except (KeyError, AttributeError, IndexError):
+                self._refuse(place.where, "is deleted")
+            if now is before:
+                if type(now) is Recorded and now.node is not node:
+                    self._refuse(place.where, "is changed in place")
+                continue
+            if node is None and type(before) in NUMBERS and type(now) in NUMBERS:
+                if now == before and type(now) is type(before):
+                    continue
+                raise Changed(place)
+            self._add(place, now)
+        for owner, content in contents:
+            if isinstance(owner, list):
+                if len(owner) != len(content):
+                    self._refuse("a list that it reaches", "gets longer or shorter")
+                continue
+            if any(key not in owner for key in content):
+                self._refuse("an entry of a dict or an attribute", "is deleted")
+            for key in owner.keys() - content.keys():
+                self._add(Place(owner, key, True, str(key)), owner[key])
+
+    def _add(self, place: Place, now: Any) -> None:
+        tree, leaves = self.tree(now, place.where)
+        for leaf in leaves:
+            x = leaf.constant
+            simple = isinstance(x, (*FIXED, *NUMBERS)) or hasattr(x, "dtype")
+            if leaf.output is None and not simple:
+                self._refuse(place.where, f"becomes a {type(x).__name__}")
+        self.recording.effects.append(Effect(place, tree, leaves))
+
+    def _refuse(self, where: str, what: str) -> None:
+        raise JitError(
+            f"{self.recording.name}, under portagrad.jit, has a side effect that a replay would "
+            f"not repeat: {where} {what}. Arrays, tensors and numbers may be assigned to "
+            f"attributes, entries and parameters; everything else must be returned"
+        )
+
+
+def _own_memory(
+    recording: Recording, concrete: list[Any], arguments: list[Any], places: dict[Any, Any]
+) -> None:
+    """The results of the first call, none of which shares memory with anything else."""
+    taken = {id(x) for x in arguments} | {id(x) for _, x in places.values()}
+    taken |= {id(v.data) for v in recording.graph.constants}
+    for x in concrete:
+        recording.results.append(owned(x, taken))
+
+
+def _copy(owner: Any) -> Any:
+    return list(owner) if isinstance(owner, list) else dict(owner)
+
+
+def _restore(owner: Any, content: Any) -> None:
+    if isinstance(owner, list):
+        owner[:] = content
+        return
+    for key in [key for key in owner if key not in content]:
+        del owner[key]
+    owner.update(content)

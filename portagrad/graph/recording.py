@@ -1,0 +1,253 @@
+"""Recording: a trace under all others, that writes down every primitive it meets.
+
+A `Recorder` is older than any tape, so what it sees is what would have reached the
+array library: the forward as the tapes compute it, the formulas of the way back,
+the optimizer's update. Values are computed on the way, so that the first call of
+a jitted function is an ordinary one.
+"""
+
+from __future__ import annotations
+
+import operator
+import os
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from portagrad.array_api.array_object import ArrayObject
+from portagrad.array_api.operators import KNOWN
+from portagrad.autograd.custom import Stated
+from portagrad.autograd.namespace import namespace_of
+from portagrad.autograd.tensor import EAGER
+from portagrad.backend import backend_of
+from portagrad.errors import JitError
+from portagrad.graph.graph import Graph, Hole, NumberFunction, Value
+from portagrad.primitive import Primitive, Trace, Traced, fresh_id, settled, traced_types
+
+#: Functions whose result has a shape that depends on the values.
+SHAPED_BY_VALUES = frozenset(
+    {"nonzero", "unique_all", "unique_counts", "unique_inverse", "unique_values"}
+)
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+class Recorder(Trace):
+    """A trace that records a graph."""
+
+    __slots__ = ("graph", "name", "open")
+
+    def __init__(self, name: str) -> None:
+        # Negative: older than the tape of the tensors that a user makes, whose id is 0.
+        super().__init__(-fresh_id())
+        self.graph = Graph()
+        self.name = name
+        self.open = True
+
+    def input(self, x: Any) -> Any:
+        """An array or a number as something that every call brings anew."""
+        kind = Recorded if hasattr(x, "dtype") else RecordedNumber
+        return kind(x, self, self.graph.input(x))
+
+    def lift(self, array: Any) -> Any:
+        """An array as a constant of the graph."""
+        return Recorded(array, self, self.graph.constant(array))
+
+    def reading(self) -> None:
+        """A value becomes a number of Python's: refused."""
+        raise JitError(
+            f"{self.name}, compiled by portagrad.jit, reads a value that depends on its arguments "
+            f"into plain Python (an `if`, float(), int(), bool(), item(), an index, range() or a "
+            f"conversion to NumPy){users_line()}. A replay would not go that way again. Choose "
+            f"with where(condition, x, y), return the value and read it outside, or name the "
+            f"argument in static_argnums for a plan of its own for each of its values"
+        )
+
+    observed = reading
+
+    def process(
+        self, primitive: Primitive, operands: tuple[Any, ...], static: dict[str, Any]
+    ) -> Any:
+        """Compute a call and write it down."""
+        if not self.open:
+            raise JitError(
+                f"a value that was left over from recording {self.name} under portagrad.jit is "
+                f"used{users_line()}. What a jitted function puts aside is not kept up to date by "
+                f"a replay: return it instead"
+            )
+        if isinstance(primitive, Stated):  # its own derivative is of no interest here
+            return primitive.evaluate(operands, static)
+        inputs: list[Any] = []
+        values: list[Any] = []
+        for operand in operands:
+            reference, value = self._reference(operand)
+            inputs.append(reference)
+            values.append(value)
+        count = len(inputs)
+        plain = static
+        if any(map(_holds_traced, static.values())):
+            plain = {k: self._plain(v) for k, v in static.items()}
+            static = {k: self._with_holes(v, inputs) for k, v in static.items()}
+        self._refuse_unknown_shape(primitive, static, inputs)
+        out = primitive.evaluate(values, plain)
+        several = isinstance(out, (tuple, list))
+        results = list(out) if several else [out]
+        operation = self.graph.add(primitive, tuple(inputs), static, count, results, several)
+        wrapped = [self._wrap(x, v) for x, v in zip(results, operation.outputs)]
+        return tuple(wrapped) if several else wrapped[0]
+
+    def number(self, function: NumberFunction, *operands: Any) -> Any:
+        """The same for an operator of Python's on numbers."""
+        pairs = [self._reference(x) for x in operands]
+        out = function.function(*(value for _, value in pairs))
+        inputs = tuple(reference for reference, _ in pairs)
+        operation = self.graph.add(function, inputs, {}, len(inputs), [out], False)
+        return RecordedNumber(out, self, operation.output)
+
+    def _wrap(self, x: Any, value: Value) -> Any:
+        return Recorded(x, self, value) if hasattr(x, "dtype") else x
+
+    def _reference(self, x: Any) -> tuple[Any, Any]:
+        """What stands for an operand in the graph, and its value now."""
+        x = settled(x)
+        if type(x) in traced_types:
+            if x.trace is not self:
+                raise JitError(
+                    f"{self.name}, under portagrad.jit, meets a value of another recording"
+                    f"{users_line()}"
+                )
+            return x.node, x.value
+        if hasattr(x, "dtype") and hasattr(x, "shape"):
+            return self.graph.constant(x), x
+        return x, x
+
+    def _plain(self, static: Any) -> Any:
+        if type(static) in (tuple, list):
+            return type(static)(map(self._plain, static))
+        return self._reference(static)[1] if type(static) in traced_types else static
+
+    def _with_holes(self, static: Any, inputs: list[Any]) -> Any:
+        if type(static) in (tuple, list):
+            return type(static)(self._with_holes(each, inputs) for each in static)
+        if type(static) not in traced_types:
+            return static
+        inputs.append(self._reference(static)[0])
+        return Hole(len(inputs) - 1)
+
+    def _refuse_unknown_shape(
+        self, primitive: Primitive, static: dict[str, Any], inputs: list[Any]
+    ) -> None:
+        mask = primitive.name == "getitem" and any(
+            type(v) is Value and "bool" in str(v.dtype) for v in inputs[1:]
+        )
+        if mask or primitive.name in SHAPED_BY_VALUES:
+            what = "x[mask]" if mask else primitive.name
+            raise JitError(
+                f"{self.name}, under portagrad.jit: the shape of {what} depends on the values"
+                f"{users_line()}, and a plan is for one shape. Use where(mask, x, 0), or compute "
+                f"it outside and give the result as an argument"
+            )
+
+
+def _holds_traced(static: Any) -> bool:
+    if type(static) in (tuple, list):
+        return any(map(_holds_traced, static))
+    return type(static) in traced_types
+
+
+def users_line() -> str:
+    """The innermost line of the stack that is not portagrad's own, for a message."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and os.path.abspath(frame.f_code.co_filename).startswith(PACKAGE):
+        frame = frame.f_back
+    if frame is None:
+        return ""
+    return f" at {frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+class Recorded(ArrayObject):
+    """An array while a function is being recorded."""
+
+    __slots__ = ()
+    node: Value
+
+    def __init__(self, value: Any, trace: Recorder, node: Value) -> None:
+        self.value = value
+        self.trace = trace
+        self.node = node
+
+    def detached(self) -> Any:
+        """Itself: no gradient flows through it, but it is an operand."""
+        return self
+
+    def _bound_namespace(self) -> Any:
+        return namespace_of(backend_of(self), EAGER.lift)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        self.trace.reading()
+
+    def __dlpack__(self, **asked: Any) -> Any:
+        self.trace.reading()
+
+    def __repr__(self) -> str:
+        return f"Recorded({self.node!r})"
+
+    __str__ = __repr__
+
+
+class RecordedNumber(Traced):
+    """A Python number while a function is being recorded."""
+
+    __slots__ = ("node",)
+    node: Value
+    trace: Recorder
+
+    def __init__(self, value: Any, trace: Recorder, node: Value) -> None:
+        self.value = value
+        self.trace = trace
+        self.node = node
+
+    def detached(self) -> Any:
+        """Itself."""
+        return self
+
+    def _read(self, *_: Any) -> Any:
+        self.trace.reading()
+
+    __bool__ = __int__ = __index__ = __float__ = __complex__ = _read
+    __round__ = __trunc__ = __floor__ = __ceil__ = _read
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _read
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        return f"RecordedNumber(like {self.value!r})"
+
+
+KNOWN.add(RecordedNumber)  # an operand beside any array, as a number is
+_NUMBERS = (bool, int, float, complex)
+
+
+def _binary(function: NumberFunction) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    def forward(self: RecordedNumber, other: Any) -> Any:
+        if type(other) is not RecordedNumber and type(other) not in _NUMBERS:
+            return NotImplemented
+        return self.trace.number(function, self, other)
+
+    def reflected(self: RecordedNumber, other: Any) -> Any:
+        if type(other) not in _NUMBERS:
+            return NotImplemented
+        return self.trace.number(function, other, self)
+
+    return forward, reflected
+
+
+def _unary(function: NumberFunction) -> Callable[..., Any]:
+    return lambda self: self.trace.number(function, self)
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow"):
+    _forward, _reflected = _binary(NumberFunction(_name, getattr(operator, _name)))
+    setattr(RecordedNumber, f"__{_name}__", _forward)
+    setattr(RecordedNumber, f"__r{_name}__", _reflected)
+for _name in ("neg", "pos", "abs"):
+    setattr(RecordedNumber, f"__{_name}__", _unary(NumberFunction(_name, getattr(operator, _name))))

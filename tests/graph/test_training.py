@@ -1,0 +1,249 @@
+"""jit on a training step: what it closes over is found, updated and seen outside."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import portagrad as pg
+from portagrad import array_api as xp
+from portagrad.backend import Backend
+from portagrad.errors import JitError
+
+
+def network() -> Any:
+    return pg.nn.Sequential(
+        pg.nn.Linear(3, 8, seed=0), pg.nn.Tanh(), pg.nn.Linear(8, 4, seed=1), pg.nn.Sigmoid()
+    )
+
+
+def step_of(network: Any, optimizer: Any) -> Callable[..., Any]:
+    loss = pg.nn.MSELoss()
+
+    def step(x: Any, y: Any) -> Any:
+        optimizer.zero_grad()
+        value = loss(network(x), y)
+        value.backward()
+        optimizer.step()
+        return value
+
+    return step
+
+
+@pytest.fixture
+def batch(backend: Backend) -> tuple[Any, Any]:
+    random = np.random.default_rng(0)
+    x, y = random.standard_normal((5, 3)), random.random((5, 4))
+    return pg.asarray(x, dtype="float32"), pg.asarray(y, dtype="float32")
+
+
+def close(a: Any, b: Any) -> None:
+    np.testing.assert_allclose(pg.to_numpy(a), pg.to_numpy(b), rtol=1e-5, atol=1e-6)
+
+
+def same_network(a: Any, b: Any) -> None:
+    for p, q in zip(a.parameters(), b.parameters(), strict=True):
+        close(p.data, q.data)
+        if q.grad is not None:
+            close(p.grad, q.grad)
+
+
+OPTIMIZERS = {
+    "sgd": lambda parameters: pg.optim.SGD(parameters, learning_rate=0.1),
+    "momentum": lambda parameters: pg.optim.SGD(
+        parameters, learning_rate=0.1, momentum=0.9, weight_decay=0.01
+    ),
+}
+
+
+class TestStep:
+    @pytest.mark.parametrize("name", OPTIMIZERS)
+    def test_trains_as_eager_does(self, batch: Any, name: str) -> None:
+        ours, eager = network(), network()
+        optimizers = [OPTIMIZERS[name](n.parameters()) for n in (ours, eager)]
+        compiled = pg.jit(step_of(ours, optimizers[0]))
+        step = step_of(eager, optimizers[1])
+        for i in range(8):
+            for optimizer in optimizers:
+                optimizer.learning_rate = 0.1 / (1 + i // 2)
+            close(compiled(*batch), step(*batch))
+            same_network(ours, eager)
+        assert compiled.plans == 3  # without gradients, with them, with another learning rate
+
+    def test_what_the_user_changes_between_calls(self, batch: Any) -> None:
+        ours, eager = network(), network()
+        optimizers = [pg.optim.SGD(n.parameters(), learning_rate=0.1) for n in (ours, eager)]
+        compiled, step = (step_of(n, o) for n, o in zip((ours, eager), optimizers, strict=True))
+        compiled = pg.jit(compiled)
+
+        def both(change: Callable[[Any], Any]) -> None:
+            for n in (ours, eager):
+                change(n)
+            for _ in range(3):
+                close(compiled(*batch), step(*batch))
+            same_network(ours, eager)
+
+        def swap(n: Any) -> None:
+            p = next(n.parameters())
+            p.data = p.data * 0.5
+
+        def load(n: Any) -> None:
+            for p in n.parameters():
+                p.data = pg.asarray(pg.to_numpy(p.data) * 0.25)
+
+        def freeze(n: Any) -> None:
+            next(n.parameters()).requires_grad = False
+
+        def relu(n: Any) -> None:
+            n.layers[1] = pg.nn.ReLU()
+
+        for change in (lambda n: None, swap, load, lambda n: n.zero_grad(), relu):
+            both(change)
+
+    def test_what_was_taken_before_stays(self, batch: Any) -> None:
+        ours = network()
+        optimizer = pg.optim.SGD(ours.parameters(), learning_rate=0.5)
+        compiled = pg.jit(step_of(ours, optimizer))
+        weight = next(ours.parameters())
+        history = []
+        for _ in range(6):
+            history.append(
+                (
+                    weight.data,
+                    pg.to_numpy(weight.data),
+                    weight.grad,
+                    None if weight.grad is None else pg.to_numpy(weight.grad),
+                )
+            )
+            compiled(*batch)
+        for data, copy, gradient, gradient_copy in history:
+            np.testing.assert_array_equal(pg.to_numpy(data), copy)
+            if gradient is not None:
+                np.testing.assert_array_equal(pg.to_numpy(gradient), gradient_copy)
+
+    def test_manual_wing(self, batch: Any) -> None:
+        def make() -> Any:
+            m = pg.manual
+            net = m.Sequential(m.Linear(3, 8, seed=0), m.Sigmoid(), m.Linear(8, 4, seed=1))
+            optimizer = pg.optim.SGD(net.parameters(), learning_rate=0.1)
+            loss = m.MSELoss()
+
+            def step(x: Any, y: Any) -> Any:
+                value = loss.forward(net.forward(x), y)
+                net.backward(loss.backward())
+                optimizer.step()
+                optimizer.zero_grad()
+                return value
+
+            return net, step
+
+        (ours, compiled), (eager, step) = make(), make()
+        compiled = pg.jit(compiled)
+        for _ in range(5):
+            close(compiled(*batch), step(*batch))
+            same_network(ours, eager)
+
+    def test_an_exception_leaves_everything_as_it_was(self, batch: Any) -> None:
+        ours = network()
+        optimizer = pg.optim.SGD(ours.parameters(), learning_rate=0.1)
+        before = [p.data for p in ours.parameters()]
+
+        def step(x: Any, y: Any) -> Any:
+            value = pg.nn.MSELoss()(ours(x), y)
+            value.backward()
+            optimizer.step()
+            return float(value)
+
+        with pytest.raises(JitError, match=r"test_training\.py"):
+            pg.jit(step)(*batch)
+        for p, data in zip(ours.parameters(), before, strict=True):
+            assert p.data is data
+            assert p.grad is None
+
+
+class Trainer:
+    """State in attributes of an object that is not ours."""
+
+    def __init__(self) -> None:
+        self.average = np.zeros(3)
+        self.count = 0
+        self.scale = 2.0
+        self.last: Any = None
+
+    def update(self, x: Any) -> Any:
+        self.count += 1
+        self.average = self.average + (x - self.average) / self.count
+        self.last = {"x": x, "count": self.count}
+        return self.average * self.scale
+
+
+class TestState:
+    def test_attributes_are_written_back(self) -> None:
+        ours, eager = Trainer(), Trainer()
+        update = pg.jit(ours.update)
+        for i in range(6):
+            x = np.full(3, float(i))
+            if i == 4:
+                ours.scale = eager.scale = 3.0
+            np.testing.assert_allclose(update(x), eager.update(x))
+            assert ours.count == eager.count
+            np.testing.assert_allclose(ours.average, eager.average)
+            np.testing.assert_array_equal(ours.last["x"], x)
+            assert ours.last["count"] == eager.count
+
+    def test_module_in_evaluation(self) -> None:
+        class Twice(pg.nn.Module):
+            def forward(self, x: Any) -> Any:
+                return x * 2 if self.training else x
+
+        module = Twice()
+        compiled = pg.jit(lambda x: module(x))
+        for mode in (True, False, True):
+            module.train(mode)
+            np.testing.assert_array_equal(compiled(np.ones(2)), module(np.ones(2)))
+
+    def test_modules_as_arguments(self) -> None:
+        nets = [pg.nn.Linear(2, 2, seed=i) for i in range(2)]
+        compiled = pg.jit(lambda net, x: net(x).detach())
+        x = np.ones((1, 2), dtype="float32")
+        for net in (*nets, *nets):
+            np.testing.assert_allclose(compiled(net, x).data, net(x).data, rtol=1e-6)
+
+    def test_globals_and_closures_are_fetched_anew(self) -> None:
+        offset = np.ones(2)
+        factor = 2.0
+        compiled = pg.jit(lambda x: x * factor + offset)
+        for _ in range(3):
+            np.testing.assert_array_equal(compiled(np.ones(2)), np.full(2, factor) + offset)
+            offset = offset * 2
+            factor += 1.0
+
+    def test_side_effects_that_are_refused(self) -> None:
+        log: list[Any] = []
+        names = {"a": 1}
+
+        def appends(x: Any) -> Any:
+            log.append(1)
+            return x
+
+        def deletes(x: Any) -> Any:
+            del names["a"]
+            return x
+
+        def opens(x: Any) -> Any:
+            names["a"] = object()  # type: ignore[assignment]
+            return x
+
+        for f in (appends, deletes, opens):
+            with pytest.raises(JitError, match="side effect"):
+                pg.jit(f)(np.ones(2))
+        assert log == []
+        assert names == {"a": 1}
+
+    def test_a_value_of_another_trace_in_reach(self) -> None:
+        def f(w: Any) -> Any:
+            inner = pg.jit(lambda x: xp.sum(x * w))
+            return inner(np.ones(2)) + inner(np.ones(2))
+
+        np.testing.assert_allclose(pg.grad(f)(np.ones(2)), 2 * np.ones(2))
