@@ -149,8 +149,9 @@ class Module:
             )
         for name, array in arrays.items():
             old = parameters[name].data
-            parameters[name].data = backend_of(old).asarray(
-                array, dtype=old.dtype, device=old.device, copy=True
+            backend = backend_of(old)
+            parameters[name].data = backend.asarray(
+                array, dtype=old.dtype, device=backend.device_of(old), copy=True
             )
 
     # --- printing ---

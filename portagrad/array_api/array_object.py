@@ -51,7 +51,7 @@ class ArrayObject(Methods):
     @property
     def device(self) -> Device:
         """Where the values are."""
-        return self.value.device
+        return backend_of(self).device_of(innermost(self))
 
     @property
     def ndim(self) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 from portagrad.array import Array, ArrayLike, Shape
 from portagrad.array_api.indexing import plain_key
-from portagrad.backend import backend_of, namespace
+from portagrad.backend import backend_of
 from portagrad.primitive import constant, primitive
 
 
@@ -24,14 +24,13 @@ def index_set(x: Array, values: ArrayLike, /, key: Any) -> Array:
 @constant
 def index_winners(like: Array, /, key: Any, shape: Shape) -> Array:
     """Of the elements named by `key`, the ones whose assignment is not overwritten by a later."""
-    xp = namespace(like)
     backend = backend_of(like)
+    xp, device = backend.xp, backend.device_of(like)
     key = plain_key(key)
-    places = xp.reshape(xp.arange(_size(shape), device=like.device), shape)
-    picked = places[key]
-    order = xp.reshape(xp.arange(_size(picked.shape), device=like.device), picked.shape)
-    last: Array = backend.index_set(places, key, order)[key]
-    return last == order
+    places = xp.reshape(xp.arange(_size(shape), device=device), shape)
+    picked = backend.index_get(places, key)
+    order = xp.reshape(xp.arange(_size(picked.shape), device=device), picked.shape)
+    return backend.index_get(backend.index_set(places, key, order), key) == order
 
 
 def _size(shape: Shape) -> int:

@@ -69,7 +69,7 @@ def _stacked(items: Any) -> Any:
         [
             astype(part, common, copy=False)
             if hasattr(part, "dtype")
-            else home.asarray(part, dtype=common, device=example.device)
+            else home.asarray(part, dtype=common, device=home.device_of(example))
             for part in parts
         ]
     )

@@ -33,8 +33,7 @@ def take_along_axis(x: Array, indices: Array, /, *, axis: int = -1) -> Array:
 @primitive
 def getitem(x: Array, /, key: Any) -> Array:
     """x[key]."""
-    result: Array = x[plain_key(key)]
-    return result
+    return backend_of(x).index_get(x, plain_key(key))
 
 
 @primitive

@@ -204,7 +204,7 @@ class Backend:
         if device is not None:
             device = self.find_device(device)
         elif isinstance(x, self.array_types()):
-            device = x.device  # not every library's asarray leaves an array where it is
+            device = self.device_of(x)  # not every library's asarray leaves an array where it is
         elif self.requested_device is not None:
             device = self.device
         return cast(Array, self.xp.asarray(x, dtype=self.dtype(dtype), device=device, copy=copy))
@@ -212,6 +212,10 @@ class Backend:
     def to_numpy(self, x: Any) -> numpy.ndarray[Any, Any]:
         """The values of an own array in fresh host memory that nothing else refers to."""
         return numpy.array(numpy.from_dlpack(x, device="cpu"), copy=True)
+
+    def index_get(self, x: Any, key: Any) -> Array:
+        """x[key], which raises `IndexError` where an integer is out of bounds."""
+        return cast(Array, x[key])
 
     def index_add(self, values: Any, key: Any, shape: Shape) -> Array:
         """Zeros of `shape` with `values` added at `key`, where an index may come twice.
@@ -221,16 +225,16 @@ class Backend:
         the result with every value; it waits for no device.
         """
         xp = self.xp
-        result = xp.zeros(shape, dtype=values.dtype, device=values.device)
+        result = xp.zeros(shape, dtype=values.dtype, device=self.device_of(values))
         if is_basic(key):
             parts = key if isinstance(key, tuple) else (key,)
             key = tuple(part for part in parts if part is not None)  # no None in an assignment
             result[key] = xp.reshape(values, result[key].shape)
             return cast(Array, result)
-        places = xp.arange(result.size, device=values.device)
+        places = xp.arange(result.size, device=self.device_of(values))
         chosen = xp.reshape(xp.reshape(places, shape)[key], (1, -1))
         hits = xp.expand_dims(places, axis=1) == chosen
-        none = xp.zeros(1, dtype=values.dtype, device=values.device)
+        none = xp.zeros(1, dtype=values.dtype, device=self.device_of(values))
         spread = xp.where(hits, xp.reshape(values, (1, -1)), none)
         return cast(Array, xp.reshape(xp.sum(spread, axis=1, dtype=values.dtype), shape))
 

@@ -135,7 +135,7 @@ def _traced(x: Any, backend: Any, dtype: Any, device: Any, copy: bool | None) ->
         asked.append(f"backend={getattr(backend, 'name', backend)!r}")
     if dtype is not None and home.dtype(dtype) != inner.dtype:
         asked.append(f"dtype={dtype!r}")
-    if device is not None and home.find_device(device) != inner.device:
+    if device is not None and home.find_device(device) != home.device_of(inner):
         asked.append(f"device={device!r}")
     if copy:
         asked.append("copy=True")

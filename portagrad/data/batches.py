@@ -49,7 +49,8 @@ def _batches(
 ) -> Iterator[tuple[Array, ...]]:
     if order is not None:
         first = arrays[0]
-        index = backend_of(first).asarray(order.astype(np.int64), device=first.device)
+        backend = backend_of(first)
+        index = backend.asarray(order.astype(np.int64), device=backend.device_of(first))
     for start in range(0, count, batch_size):
         stop = min(start + batch_size, count)
         if order is None:

@@ -6,7 +6,7 @@ import math
 
 from portagrad import array_api as xp
 from portagrad.array import Array
-from portagrad.backend import namespace
+from portagrad.backend import backend_of, namespace
 from portagrad.errors import ArgumentError, DtypeError, ShapeError
 from portagrad.kernels.activation import log_softmax, softmax
 from portagrad.kernels.operand import as_floating, first_index, readable, require_floating
@@ -94,8 +94,9 @@ def _in_range(labels: Array, classes: int) -> Array:
 
 def _one_hot(labels: Array, classes: int) -> Array:
     """Compare labels with every class: (...) to booleans (..., classes)."""
-    library = namespace(innermost(labels))
-    numbers = library.arange(classes, dtype=labels.dtype, device=labels.device)
+    plain = innermost(labels)
+    backend = backend_of(plain)
+    numbers = backend.xp.arange(classes, dtype=plain.dtype, device=backend.device_of(plain))
     return xp.equal(labels[..., None], numbers)
 
 

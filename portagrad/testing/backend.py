@@ -113,9 +113,9 @@ class BackendConformance:
         """And new arrays are on it."""
         name = backend.device_name()
         assert backend.find_device(name) == backend.device
-        assert self.make([1.0]).device == backend.device
+        assert backend.device_of(self.make([1.0])) == backend.device
         with use_backend(self.name, device=name):
-            assert asarray([1.0]).device == backend.device
+            assert backend.device_of(asarray([1.0])) == backend.device
 
     def test_an_unknown_device_is_refused(self, backend: Backend) -> None:
         """With the names of those there are."""
@@ -207,6 +207,21 @@ class BackendConformance:
         """A mapping, empty unless the backend has fused versions."""
         assert all(isinstance(name, str) for name in backend.kernels)
         assert all(callable(function) for function in backend.kernels.values())
+
+    @pytest.mark.parametrize(("shape", "key"), KEYS, ids=str)
+    def test_index_get(self, backend: Backend, shape: tuple[int, ...], key: Any) -> None:
+        """Equal to NumPy's x[key], in the library's own arrays."""
+        host = numpy.arange(numpy.prod(shape), dtype="float32").reshape(shape)
+        there = backend.index_get(asarray(host), _index(key, asarray))
+        assert isinstance(there, backend.array_types() + backend.scalar_types())
+        assert numpy.array_equal(to_numpy(there), host[_index(key, numpy.asarray)])
+
+    def test_index_get_minds_the_bounds(self, backend: Backend) -> None:
+        """An integer out of bounds is an error, and never the nearest element."""
+        x = self.make([[1.0, 2.0], [3.0, 4.0]])
+        for key in (2, (0, -3), (..., 2)):
+            with pytest.raises(IndexError):
+                backend.index_get(x, key)
 
     @pytest.mark.parametrize(("shape", "key"), KEYS, ids=str)
     def test_index_add(self, backend: Backend, shape: tuple[int, ...], key: Any) -> None:

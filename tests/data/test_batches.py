@@ -21,7 +21,7 @@ def test_every_backend_sees_the_same_batches(backend: Backend) -> None:
     moved = asarray(table), asarray(rows)
     got = list(batches(*moved, batch_size=5, seed=3, epoch=2))
     assert host(got) == expected
-    assert all(part.device == backend.device for batch in got for part in batch)
+    assert all(backend.device_of(part) == backend.device for batch in got for part in batch)
     assert all(backend_of(part).namespace == backend.namespace for batch in got for part in batch)
 
 
