@@ -19,6 +19,7 @@ from portagrad import manual as manual
 from portagrad import nn as nn
 from portagrad import optim as optim
 from portagrad.autograd import Tensor as Tensor
+from portagrad.autograd import absorbing_zeros as absorbing_zeros
 from portagrad.autograd import checkpoint as checkpoint
 from portagrad.autograd import custom_jvp as custom_jvp
 from portagrad.autograd import custom_vjp as custom_vjp
@@ -73,6 +74,7 @@ __all__ = [
     "use_backend",
     # gradients
     "Tensor",
+    "absorbing_zeros",
     "checkpoint",
     "custom_jvp",
     "custom_vjp",

@@ -128,6 +128,8 @@ class Watch(NamedTuple):
     """The id of a tape that records nothing just now, whatever newer and older ones do."""
     captured: list[Any] | None = None
     """Where that tape notes the operands that would have wanted a gradient."""
+    absorbing: bool = False
+    """A cotangent of exactly zero stays zero, whatever an element-wise derivative is there."""
 
 
 class Mode(NamedTuple):

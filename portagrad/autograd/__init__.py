@@ -14,6 +14,7 @@ from portagrad.autograd.jacobian import hessian as hessian
 from portagrad.autograd.jacobian import jacfwd as jacfwd
 from portagrad.autograd.jacobian import jacobian as jacobian
 from portagrad.autograd.jacobian import jacrev as jacrev
+from portagrad.autograd.modes import absorbing_zeros as absorbing_zeros
 from portagrad.autograd.modes import detect_anomaly as detect_anomaly
 from portagrad.autograd.modes import enable_grad as enable_grad
 from portagrad.autograd.modes import no_grad as no_grad

@@ -11,6 +11,8 @@ from portagrad.array import Shape
 from portagrad.array_api.data_type import is_complex, is_inexact
 from portagrad.autograd.tape import Node, Output, Tape, traced_again
 from portagrad.backend import backend_of, namespace
+from portagrad.batching.kinds import by_element
+from portagrad.batching.rule import rules
 from portagrad.errors import BackwardError
 from portagrad.primitive import Trace, innermost, mode, newest_trace, traced_types
 
@@ -41,6 +43,7 @@ def walk(
     finished: dict[Node, Any] = {}
     watch = mode.get().watch
     anomaly = watch is not None and watch.anomaly
+    absorbing = watch is not None and watch.absorbing
     for node in _newest_first(pending, until):
         g = pending.pop(node, None)
         if g is None:
@@ -69,6 +72,8 @@ def walk(
             if trace is not None:
                 kept = traced_again(node, kept, trace, own=create_graph)
             contributions = plan.pull(g, kept)
+            if absorbing and rules.get(plan.primitive) is by_element:
+                contributions = [_absorbed(g, c) for c in contributions]
             for parent, c in zip(node.parents, contributions, strict=True):
                 if c is None:
                     continue
@@ -87,6 +92,13 @@ def walk(
         if not retain_graph:
             node.kept = None
     return finished
+
+
+def _absorbed(g: Any, c: Any) -> Any:
+    """What an element-wise rule made of g, with zeros where g is zero: not 0 * inf."""
+    if c is None or tuple(c.shape) != tuple(g.shape):
+        return c
+    return xp.where(g == 0, xp.zeros_like(c), c)
 
 
 def _newest_first(roots: Iterable[Node], until: Collection[Node]) -> list[Node]:
@@ -165,7 +177,7 @@ def _refuse_nan(c: Any, node: Node) -> None:
         raise BackwardError(
             f"backward: nan in a gradient of {node.name}, operand shape {tuple(c.shape)}."
             f"{_made_at(node)} Where a masked branch divides or takes a root, choose a safe "
-            f"operand first (where inside as well as outside)"
+            f"operand first (safe_where), or run under portagrad.absorbing_zeros()"
         )
 
 

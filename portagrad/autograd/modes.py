@@ -1,4 +1,4 @@
-"""Scopes that change what tapes record: no_grad, enable_grad, detect_anomaly."""
+"""Scopes that change what tapes do: no_grad, enable_grad, detect_anomaly, absorbing_zeros."""
 
 from __future__ import annotations
 
@@ -66,3 +66,25 @@ class detect_anomaly(ModeScope):
 
     def _changed(self, current: Mode) -> Mode:
         return current._replace(watch=(current.watch or Watch())._replace(anomaly=True))
+
+
+class absorbing_zeros(ModeScope):
+    """Where a masked branch has an infinite slope: a cotangent of exactly zero stays zero.
+
+    `where(x > 0, sqrt(x), 0)` at 0 has the gradient 0 * inf = nan by the chain rule.
+    In one's own code `safe_where` is the answer; this scope is for code that one
+    cannot change. It holds for functions of single elements, while a backward runs.
+
+    >>> import numpy as np
+    >>> import portagrad as pg
+    >>> f = pg.grad(lambda x: pg.array_api.where(x > 0, x**0.5, 0.0).sum())
+    >>> with pg.absorbing_zeros(), np.errstate(divide="ignore", invalid="ignore"):
+    ...     f(np.asarray([0.0, 4.0]))
+    array([0.  , 0.25])
+
+    Costs a comparison and a choice per element and step. A pole that the result
+    does depend on is still inf or nan.
+    """
+
+    def _changed(self, current: Mode) -> Mode:
+        return current._replace(watch=(current.watch or Watch())._replace(absorbing=True))

@@ -207,6 +207,29 @@ def test_detect_anomaly_stops_at_nan():
     assert x.grad is None
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # the slope that is infinite
+def test_absorbing_zeros_keep_infinite_slopes_out(float64):
+    x = pg.asarray([0.0, -1.0, 4.0], dtype=float64)
+
+    def masked(x):
+        y = xp.where(x == 0.0, 1.0, 1.0 / x)
+        return xp.sum(y + xp.where(x > 0, xp.sqrt(x), 0.0) + xp.where(x > 0, xp.log(x), x))
+
+    expected = [1.0, 0.0, -1 / 16 + 1 / 4 + 1 / 4]
+    with np.errstate(all="ignore"):
+        assert np.isnan(pg.to_numpy(pg.grad(masked)(x))[0])
+        with pg.absorbing_zeros():
+            np.testing.assert_allclose(pg.to_numpy(pg.grad(masked)(x)), expected)
+            twice = pg.grad(lambda x: xp.sum(pg.grad(masked)(x)))(x)
+            np.testing.assert_allclose(pg.to_numpy(twice)[2], 2 / 64 - 1 / 32 - 1 / 16)
+            assert np.isinf(float(pg.grad(xp.sqrt)(0.0)))  # a pole is not hidden
+    x = leaf(0.0)
+    with pg.absorbing_zeros():
+        y = xp.where(x > 0, x**0.5, x)
+        y.backward()
+    assert float(x.grad) == 1.0
+
+
 def test_no_grad_records_nothing_and_nests():
     x = leaf(2.0)
     with pg.no_grad():
