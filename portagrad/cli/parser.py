@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
-from portagrad.cli import backends, bench, check, train
+from portagrad.cli import backends, bench, check, learn, train
 from portagrad.data import DATASETS
 from portagrad.train import ACTIVATIONS, Settings
 from portagrad.train.settings import DTYPES, GRADIENTS
@@ -56,6 +56,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_backends(commands)
     _add_bench(commands)
     _add_check(commands)
+    _add_learn(commands)
     return parser
 
 
@@ -194,19 +195,61 @@ def _add_check(commands: Commands) -> None:
         help="the arguments that the gradient is of, counted from 0 (default: as many as it "
         "returns)",
     )
-    parser.add_argument(
-        "--timeout",
-        type=_number(0, above=True),
-        default=60.0,
-        metavar="SECONDS",
-        help="how long it may take (default: 60)",
-    )
+    _add_timeout(parser, 60.0)
     parser.add_argument(
         "--seed",
         type=_whole(0),
         default=0,
         metavar="N",
         help="decides the other points that are tried (default: 0)",
+    )
+
+
+def _add_learn(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "learn",
+        help="exercises: derive a gradient, be told what is wrong with it",
+        description=learn.CONVENTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=learn.show)
+    actions: Commands = parser.add_subparsers(title="actions", dest="action")
+
+    def action(name: str, run: Callable[..., None], text: str) -> argparse.ArgumentParser:
+        added = actions.add_parser(name, help=text, description=text, allow_abbrev=False)
+        added.set_defaults(run=run)
+        return added
+
+    start = action("start", learn.start, "write the file of an exercise, to be filled in")
+    start.add_argument("names", nargs="+", metavar="NAME", help="the exercise, by name or number")
+    start.add_argument(
+        "--folder", type=Path, default=Path(), metavar="DIR", help="where (default: here)"
+    )
+    start.add_argument("--force", action="store_true", help="write over a file that is there")
+    examine = action("check", learn.check, "say whether an answer is right, or what is wrong")
+    examine.add_argument("file", type=Path, metavar="FILE", help="the file that was filled in")
+    examine.add_argument(
+        "--exercise", metavar="NAME", help="the exercise it answers (default: its first line says)"
+    )
+    _add_timeout(examine, 30.0)
+    hint = action("hint", learn.hint, "print a hint")
+    hint.add_argument("name", metavar="NAME", help="the exercise, by name or number")
+    hint.add_argument(
+        "level", nargs="?", type=_whole(1), default=1, metavar="LEVEL",
+        help="1, 2 or 3: how much to give away (default: 1)",
+    )  # fmt: skip
+    solution = action("solution", learn.solution, "print a right answer with its derivation")
+    solution.add_argument("name", metavar="NAME", help="the exercise, by name or number")
+
+
+def _add_timeout(parser: argparse.ArgumentParser, seconds: float) -> None:
+    parser.add_argument(
+        "--timeout",
+        type=_number(0, above=True),
+        default=seconds,
+        metavar="SECONDS",
+        help=f"how long it may take (default: {seconds:g})",
     )
 
 
