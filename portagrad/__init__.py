@@ -45,9 +45,11 @@ from portagrad.autograd import vmap as vmap
 from portagrad.backend import Backend as Backend
 from portagrad.backend import asarray as asarray
 from portagrad.backend import get_backend as get_backend
+from portagrad.backend import get_matmul_precision as get_matmul_precision
 from portagrad.backend import list_backends as list_backends
 from portagrad.backend import register_backend as register_backend
 from portagrad.backend import set_backend as set_backend
+from portagrad.backend import set_matmul_precision as set_matmul_precision
 from portagrad.backend import to_backend as to_backend
 from portagrad.backend import to_numpy as to_numpy
 from portagrad.backend import use_backend as use_backend
@@ -66,9 +68,11 @@ __all__ = [
     "Backend",
     "asarray",
     "get_backend",
+    "get_matmul_precision",
     "list_backends",
     "register_backend",
     "set_backend",
+    "set_matmul_precision",
     "to_backend",
     "to_numpy",
     "use_backend",

@@ -253,6 +253,10 @@ class Primitive:
         self.joint: Rule | None = None
         self.plans: dict[int, Plan] = {}
         self.versions: dict[type, Callable[..., Any]] = {}
+        #: One or two arrays and nothing else: what runs on plain arrays is looked up by their type.
+        self.plain = len(self.operands) <= 2 and not (
+            self.statics or self.variadic or self.defaults or self.multiple
+        )
         if self.variadic and len(self.operands) != 1:
             raise TypeError(f"{self.name}: a list of arrays must be the only operand")
 
@@ -355,7 +359,7 @@ class Primitive:
             if self.fusible and args:
                 version = self.versions.get(type(args[0])) or self.version(args[0])
                 return version(*args, **keywords)
-            if self.elementwise and args and type(args[0]) not in self.versions:
+            if self.plain and args and type(args[0]) not in self.versions:
                 self.version(args[0])  # for the next call; here the body checks for mixtures
             return self.body(*args, **keywords)
         except Exception as error:
@@ -610,10 +614,9 @@ def _dispatching(record: Primitive) -> Callable[..., Any]:
 
     if "key" in record.statics:
         return keyed
-    plain = not (record.statics or record.variadic or record.defaults or record.multiple)
-    if plain and len(record.operands) == 1 and (record.elementwise or record.fusible):
+    if record.plain and len(record.operands) == 1 and (record.elementwise or record.fusible):
         return unary
-    if plain and len(record.operands) == 2:
+    if record.plain and len(record.operands) == 2:
         return binary
     return general
 

@@ -46,6 +46,9 @@ class CupyBackend(Backend):
     def kernels(self) -> Mapping[str, Callable[..., Any]]:
         return self._fused
 
+    def remark(self) -> str:
+        return str(import_module("portagrad_cupy.products").why_not())
+
     def array_types(self) -> tuple[type[Any], ...]:
         return (self._cupy.ndarray,)
 

@@ -1,4 +1,6 @@
-"""Kernels of portagrad, each as one launch: element-wise ones here, whole rows in rows.py.
+"""Kernels of portagrad, each as one launch: element-wise ones here.
+
+Whole rows are in rows.py, matrix products in products.py.
 
 Written out in CuPy's own functions, sigmoid is five launches and its backward
 three; small networks are bound by launches. The definitions these must equal are
@@ -14,7 +16,7 @@ from typing import Any
 
 import cupy
 
-from portagrad_cupy import rows
+from portagrad_cupy import products, rows
 
 # Half precision is a type for storage only: what is computed is computed in float.
 _WIDE = """
@@ -116,6 +118,8 @@ KERNELS: Mapping[str, Callable[..., Any]] = MappingProxyType(
             tanh_backward,
             relu,
             relu_backward,
+            products.linear,
+            products.matmul,
             rows.softmax,
             rows.softmax_backward,
             rows.log_softmax,

@@ -16,6 +16,8 @@ from portagrad.backend.dispatch import backend_of as backend_of
 from portagrad.backend.dispatch import namespace as namespace
 from portagrad.backend.errors import UnknownArrayError as UnknownArrayError
 from portagrad.backend.errors import UnknownDeviceError as UnknownDeviceError
+from portagrad.backend.precision import get_matmul_precision as get_matmul_precision
+from portagrad.backend.precision import set_matmul_precision as set_matmul_precision
 from portagrad.backend.protocol import Backend as Backend
 from portagrad.backend.protocol import is_basic as is_basic
 from portagrad.backend.transfer import asarray as asarray
@@ -31,11 +33,13 @@ __all__ = [
     "asarray",
     "backend_of",
     "get_backend",
+    "get_matmul_precision",
     "is_basic",
     "list_backends",
     "namespace",
     "register_backend",
     "set_backend",
+    "set_matmul_precision",
     "to_backend",
     "to_numpy",
     "use_backend",

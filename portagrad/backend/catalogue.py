@@ -16,8 +16,8 @@ class BackendStatus:
     """One backend and whether it can be used here.
 
     `status` is "ready", "not installed", "no device" (the library is there, what
-    it computes on is not) or "broken"; `reason` says why, and is empty for
-    "ready"; `version` is the library's; `source` is the distribution that
+    it computes on is not) or "broken"; `reason` says why, or what one that
+    is "ready" does without; `version` is the library's; `source` is the distribution that
     declares the backend, or "registered in process".
     """
 
@@ -52,7 +52,9 @@ def _status(entry: Entry) -> BackendStatus:
     try:
         backend = registry.load_entry(entry)
         failure = backend.diagnose()
-        if failure is not None:
+        if failure is None:
+            reason = backend.remark()
+        else:
             status, reason = failure.status, failure.reason
         if status == "not installed":
             reason = f"{backend.library} is missing: {backend.install_line()}"

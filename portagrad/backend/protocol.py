@@ -270,6 +270,10 @@ class Backend:
         """Is it certain that `x` shares its memory with no other array?"""
         return False
 
+    def remark(self) -> str:
+        """What a backend that is ready does without, in a sentence; empty where it has all."""
+        return ""
+
     # --- is it usable? ---------------------------------------------------------
 
     def check_import(self) -> None:

@@ -9,6 +9,7 @@ import threading
 import numpy as np
 import pytest
 
+import portagrad as pg
 from portagrad.backend import (
     Backend,
     UnknownDeviceError,
@@ -18,7 +19,12 @@ from portagrad.backend import (
     set_backend,
     use_backend,
 )
-from portagrad.errors import BackendError, BackendUnusableError, UnknownBackendError
+from portagrad.errors import (
+    ArgumentError,
+    BackendError,
+    BackendUnusableError,
+    UnknownBackendError,
+)
 
 pytest.importorskip("array_api_strict")
 STRICT = "array_api_strict"
@@ -444,3 +450,15 @@ def test_a_class_cannot_be_decorated():
         @use_backend("numpy")
         class Thing:
             pass
+
+
+def test_matmul_precision_is_one_of_three():
+    assert pg.get_matmul_precision() == "ieee"
+    try:
+        pg.set_matmul_precision("tf32")
+        assert pg.get_matmul_precision() == "tf32"
+        with pytest.raises(ArgumentError, match=r"set_matmul_precision: .*'ieee', 'tf32', 'bf16'"):
+            pg.set_matmul_precision("fp8")
+        assert pg.get_matmul_precision() == "tf32"
+    finally:
+        pg.set_matmul_precision("ieee")

@@ -85,7 +85,12 @@ def _problem(
         return None
     if a.device != b.device or a.device.id != cupy.cuda.runtime.getDevice():
         return None
-    if not a.size or not b.size or (bias is not None and bias_gradient is not None):
+    if (
+        a.shape[1] != b.shape[0]
+        or not a.size
+        or not b.size
+        or (bias is not None and bias_gradient is not None)
+    ):
         return None
     ways = [stored(x.shape, x.strides, x.itemsize) for x in (a, b)]
     result = Stored(True, b.shape[1])

@@ -1,0 +1,52 @@
+"""Products of matrices through cuBLASLt, where it is there and takes the matrices as they are.
+
+Beside the precision that a user allows, it adds the bias in the product's own launch, and can
+be captured in a CUDA graph. What it declines, CuPy multiplies.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any
+
+from portagrad.backend import get_matmul_precision
+from portagrad.backend.protocol import may_decline
+from portagrad_cupy.cublaslt import product, shared_library
+
+
+@cache
+def why_not() -> str:
+    """Why cuBLASLt is not used, in a sentence; empty where it is."""
+    try:
+        shared_library()
+    except OSError as error:
+        return f"matrix products go through CuPy's own path, with true float32 only: {error}"
+    return ""
+
+
+@may_decline
+def matmul(x1: Any, x2: Any, /) -> Any:
+    """x1 @ x2, of matrices."""
+    if why_not() or getattr(x1, "ndim", 0) != 2 or getattr(x2, "ndim", 0) != 2:
+        return NotImplemented
+    made = product(x1, x2, precision=get_matmul_precision())
+    return NotImplemented if made is None else made
+
+
+@may_decline
+def linear(x: Any, weight: Any, bias: Any = None) -> Any:
+    """X W + b, the bias added as the product is stored."""
+    operands = (x, weight) if bias is None else (x, weight, bias)
+    fits = (
+        all(type(each) is type(x) for each in operands)
+        and weight.ndim == 2
+        and x.ndim >= 2
+        and x.shape[-1] == weight.shape[0]
+        and (bias is None or bias.shape == weight.shape[1:])
+    )
+    if why_not() or not fits:
+        return NotImplemented
+    matrix = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+    y = product(matrix, weight, bias=bias, precision=get_matmul_precision())
+    return NotImplemented if y is None else y.reshape(*x.shape[:-1], weight.shape[1])
