@@ -1,6 +1,9 @@
 """Optimizers: they read `.grad` and replace `.data`, for parameters of either wing."""
 
+from portagrad.optim import schedule as schedule
+from portagrad.optim.adam import Adam, AdamW
+from portagrad.optim.clipping import clip_grad_norm, clip_grad_value
 from portagrad.optim.optimizer import Optimizer
 from portagrad.optim.sgd import SGD
 
-__all__ = ["Optimizer", "SGD"]
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "clip_grad_norm", "clip_grad_value", "schedule"]

@@ -8,6 +8,7 @@ from typing import Any
 from portagrad import array_api as xp
 from portagrad.array import Array
 from portagrad.optim.optimizer import Optimizer
+from portagrad.optim.schedule import Schedule
 
 
 class SGD(Optimizer):
@@ -29,30 +30,31 @@ class SGD(Optimizer):
     is negative or not finite, or when there is nothing to train.
     """
 
+    hyperparameters = ("learning_rate", "momentum", "weight_decay")
+
     def __init__(
         self,
         parameters: Iterable[Any],
-        learning_rate: float,
+        learning_rate: float | Schedule,
         momentum: float = 0.0,
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(parameters, learning_rate=learning_rate)
         self.momentum = self.number("momentum", momentum)
         self.weight_decay = self.number("weight_decay", weight_decay)
-        self._velocities: dict[int, Array] = {}
 
     def update(self, number: int, data: Array, gradient: Array) -> Array:
         """θ - η v."""
         if self.weight_decay:
             gradient = gradient + data * self.weight_decay
         if self.momentum:
-            velocity = self._velocities.get(number)
+            velocity = self.state[number].get("velocity")
             # The first velocity is a copy: the gradient belongs to its parameter.
             gradient = (
                 xp.astype(gradient, gradient.dtype, copy=True)
                 if velocity is None
                 else velocity * self.momentum + gradient
             )
-            self._velocities[number] = gradient
+            self.state[number]["velocity"] = gradient
         updated: Array = data - gradient * self.learning_rate
         return updated
