@@ -126,10 +126,16 @@ class Watch(NamedTuple):
     """Remember the line that created each node, and refuse nan in a backward."""
     skipped: int = -1
     """The id of a tape that records nothing just now, whatever newer and older ones do."""
+    older: bool = False
+    """Do all tapes older than that id record nothing, too?"""
     captured: list[Any] | None = None
-    """Where that tape notes the operands that would have wanted a gradient."""
+    """Where such a tape notes itself with the operands that would have wanted a gradient."""
     absorbing: bool = False
     """A cotangent of exactly zero stays zero, whatever an element-wise derivative is there."""
+
+    def skips(self, id: int) -> bool:
+        """Does the tape with this id record nothing?"""
+        return id == self.skipped or (self.older and id < self.skipped)
 
 
 class Mode(NamedTuple):
@@ -213,6 +219,11 @@ def newest_trace(operands: Sequence[Any]) -> Trace | None:
 
 class Primitive:
     """The record behind a primitive function: its body, operands and rules."""
+
+    #: Does one call of it bring its own derivative (autograd/custom.py)?
+    stated = False
+    #: Does a walk back go on inside of it (autograd/checkpoint.py)?
+    continues = False
 
     def __init__(
         self,

@@ -71,7 +71,13 @@ def walk(
                 g = _filled(g, node)
             if trace is not None:
                 kept = traced_again(node, kept, trace, own=create_graph)
-            contributions = plan.pull(g, kept)
+            contributions = (
+                plan.continued(  # type: ignore[attr-defined]
+                    g, kept, [pending.pop(parent, None) for parent in node.parents]
+                )
+                if plan.primitive.continues
+                else plan.pull(g, kept)
+            )
             if absorbing and rules.get(plan.primitive) is by_element:
                 contributions = [_absorbed(g, c) for c in contributions]
             for parent, c in zip(node.parents, contributions, strict=True):

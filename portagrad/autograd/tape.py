@@ -104,9 +104,9 @@ class Tape(Trace):
         """Compute a call and, where an operand wants a gradient, record it."""
         paused, watch, _ = mode.get()
         values, mask, parents, plain = self._unwrap(operands)
-        skipped = watch is not None and watch.skipped == self.id
+        skipped = watch is not None and watch.skips(self.id)
         if skipped and watch and watch.captured is not None:
-            watch.captured.extend(parents)
+            watch.captured.extend((self, parent) for parent in parents)
         if not mask or skipped or self.id <= paused or primitive.constant:
             out = primitive.evaluate(values, static)
             if isinstance(out, (tuple, list)):
@@ -261,11 +261,8 @@ def traced_again(node: Node, kept: tuple[Any, ...], trace: Trace, own: bool) -> 
     """
     plan = node.plan
     assert plan is not None
-    if own and any(kind == "residuals" for kind, _ in plan.sources):
-        raise NotDifferentiableError(
-            f"{node.name} brings its own derivative, and what it kept for it is not on the tape: "
-            f"create_graph cannot differentiate it again. Use portagrad.grad(portagrad.grad(f))"
-        )
+    if own and plan.primitive.stated:
+        return plan.recorded(node, kept, trace)  # type: ignore[attr-defined, no-any-return]
     made_by = dict(zip(plan.wanted, node.parents, strict=True)) if own else {}
 
     def again(value: Any, maker: Node | None) -> Any:
