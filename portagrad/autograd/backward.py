@@ -14,7 +14,7 @@ from portagrad.backend import backend_of, namespace
 from portagrad.batching.kinds import by_element
 from portagrad.batching.rule import rules
 from portagrad.errors import BackwardError
-from portagrad.primitive import Trace, innermost, mode, newest_trace, traced_types
+from portagrad.primitive import Primitive, Trace, innermost, mode, newest_trace, traced_types
 
 _by_number = attrgetter("number")
 
@@ -78,8 +78,8 @@ def walk(
                 if plan.primitive.continues
                 else plan.pull(g, kept)
             )
-            if absorbing and rules.get(plan.primitive) is by_element:
-                contributions = [_absorbed(g, c) for c in contributions]
+            if absorbing:
+                contributions = [absorbed(plan.primitive, g, c) for c in contributions]
             for parent, c in zip(node.parents, contributions, strict=True):
                 if c is None:
                     continue
@@ -100,9 +100,9 @@ def walk(
     return finished
 
 
-def _absorbed(g: Any, c: Any) -> Any:
+def absorbed(primitive: Primitive, g: Any, c: Any) -> Any:
     """What an element-wise rule made of g, with zeros where g is zero: not 0 * inf."""
-    if c is None or tuple(c.shape) != tuple(g.shape):
+    if c is None or rules.get(primitive) is not by_element:
         return c
     return xp.where(g == 0, xp.zeros_like(c), c)
 

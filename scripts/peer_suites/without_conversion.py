@@ -4,7 +4,8 @@ Its tests may: an assertion has to read the values it compares. Who asks is seen
 from the stack: the innermost frame that is neither NumPy's nor portagrad's, nor one of
 the functions that pass on what others ask for. Where that is code of SciPy's or of
 scikit-learn's, and none of what they have for tests only, the conversion raises, as it
-does for every Tensor that is being differentiated.
+does for every Tensor that is being differentiated. Without `array_api_dispatch`
+scikit-learn is meant to convert, and may.
 """
 
 from __future__ import annotations
@@ -46,7 +47,12 @@ def asks_for_tests(frame: FrameType | None) -> bool:
     peer = next((peer for peer in PEERS if file.startswith(peer)), None)
     if peer is None or any(part in file.removeprefix(peer) for part in TEST_FILES):
         return True
-    return function.startswith(FOR_TESTS)
+    return function.startswith(FOR_TESTS) or (peer.endswith("sklearn") and not dispatches())
+
+
+def dispatches() -> bool:
+    """Is scikit-learn to keep arrays as they are?"""
+    return bool(sys.modules["sklearn"].get_config()["array_api_dispatch"])
 
 
 def guarded(method: Any) -> Any:
