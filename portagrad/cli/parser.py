@@ -13,7 +13,7 @@ from typing import NoReturn, TypeAlias
 from portagrad.cli import backends, bench, check, explain, learn, train
 from portagrad.data import DATASETS
 from portagrad.train import ACTIVATIONS, Settings
-from portagrad.train.settings import DTYPES, GRADIENTS
+from portagrad.train.settings import DTYPES, GRADIENTS, OPTIMIZERS, SCHEDULES
 
 TRAIN = """\
 Train a multilayer network. By default it is trained twice, from the same weights:
@@ -97,7 +97,14 @@ def _add_train(commands: Commands) -> None:
         "--momentum",
         type=_number(0, below=1),
         metavar="X",
-        help="what is kept of the step before",
+        help="what is kept of the step before, by sgd",
+    )
+    learning.add_argument("--optimizer", choices=tuple(OPTIMIZERS), help="what takes the steps")
+    learning.add_argument(
+        "--schedule", choices=SCHEDULES, help="how the step size goes down, to 0 at the end"
+    )
+    learning.add_argument(
+        "--warmup", type=_whole(0), metavar="N", help="epochs in which the step size goes up first"
     )
     learning.add_argument(
         "--weight-decay", type=_number(0), metavar="X", help="pull of each weight towards 0"
