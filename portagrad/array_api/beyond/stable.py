@@ -58,7 +58,7 @@ def sinc(x: Array, /) -> Array:
 def ratio(x: Array, y: Array, /) -> Array:
     """x / y, and 0 where both are: how the slope of x log(y) in y goes to 0 with x."""
     library = namespace(x, y)
-    nothing = (x == 0) & (y == 0)
+    nothing = library.logical_and(library.equal(x, 0), library.equal(y, 0))
     return library.where(
         nothing, library.zeros_like(y), x / library.where(nothing, library.ones_like(y), y)
     )

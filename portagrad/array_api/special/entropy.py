@@ -102,7 +102,8 @@ def logsumexp(
         shift = _finite(xp.max(xp.stop_gradient(a), axis=axis, keepdims=True))
         parts = xp.exp(xp.subtract(a, shift))
     else:
-        parts, shift = _weighed(*xp.broadcast_arrays(*as_arrays(a, b)), axis)
+        elements, weights = xp.broadcast_arrays(*as_arrays(a, b))
+        parts, shift = _weighed(elements, weights, axis)
     total = xp.sum(parts, axis=axis, keepdims=True)
     sign = xp.sign(total)
     value = xp.add(xp.log(xp.abs(total) if return_sign else total), shift)
@@ -116,7 +117,7 @@ def weigh(x: Array, weight: Array, /) -> Array:
     """x times its weight, and 0 where that is 0, whatever x is."""
     library = namespace(x, weight)
     product = x * weight
-    return library.where(weight == 0, library.zeros_like(product), product)
+    return library.where(library.equal(weight, 0), library.zeros_like(product), product)
 
 
 weigh.defvjp(x=lambda g, weight: weigh(g, weight), weight=lambda g, x: g * x)
