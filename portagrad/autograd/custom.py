@@ -72,6 +72,7 @@ class StatedPlan:
         self.wanted = tuple(i for i in range(mask.bit_length()) if mask >> i & 1)
         self.sources: tuple[tuple[str, Any], ...] = (("residuals", None), ("operands", None))
         self.holds = 0
+        self.pulls: dict[type, Any] = {}
 
     def keep(self, values: Sequence[Any], out: Leaves, static: dict[str, Any]) -> tuple[Any, ...]:
         """What the rule asked for, and the operands."""
@@ -90,7 +91,13 @@ class StatedPlan:
         ]
         return self.primitive.call(values)[1], values
 
-    def pull(self, g: Sequence[Any], kept: tuple[Any, ...]) -> Sequence[Any]:
+    def pull_of(self, g: Sequence[Any]) -> Any:
+        """What pulls g back, on every backend."""
+        return self.pull
+
+    def pull(
+        self, g: Sequence[Any], kept: tuple[Any, ...], spare: Any = None, consume: bool = False
+    ) -> Sequence[Any]:
         """The cotangents of the operands that want one."""
         cotangents = self.primitive.pull(self.primitive.structure, g, kept[0])
         return [cotangents[i] for i in self.wanted]
