@@ -93,7 +93,7 @@ def walk(
                 g = _filled(g, node)
             if plan.primitive.continues:
                 before = [
-                    (finished if _is_leaf(parent) else pending).pop(parent, None)
+                    (finished if _is_leaf(parent) and not until else pending).pop(parent, None)
                     for parent in node.parents
                 ]
                 contributions = plan.continued(g, kept, before)  # type: ignore[attr-defined]

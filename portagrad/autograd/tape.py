@@ -274,6 +274,7 @@ def binary_operation(
             v2, node2 = x2, None
         else:
             return otherwise(x1, x2)
+        parents: tuple[Any, ...]
         if node2 is None:
             mask, parents = 1, (node,)
         elif node is None:
