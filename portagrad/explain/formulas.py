@@ -20,6 +20,7 @@ FORMULAS: dict[str, tuple[str, dict[str, str]]] = {
     "Tanh": ("Y = tanh X", {"X": "dX = g ⊙ (1 - Y²)"}),
     "ReLU": ("Y = max(X, 0)", {"X": "dX = g where X > 0, else 0"}),
     "LeakyReLU": ("Y = X, or slope · X below 0", {"X": "dX = g, or slope · g where X < 0"}),
+    "ELU": ("Y = X, or α (exp X - 1) below 0", {"X": "dX = g, or g ⊙ (Y + α) where X < 0"}),
     "Softplus": ("Y = log(1 + exp X)", {"X": "dX = g ⊙ σ(X)"}),
     "SiLU": ("Y = X σ(X)", {"X": "dX = g ⊙ (σ + X σ (1 - σ))"}),
     "GELU": ("Y = X Φ(X)", {"X": "dX = g ⊙ (Φ(X) + X φ(X))"}),
