@@ -79,6 +79,18 @@ def test_products_are_as_precise_as_asked(precision, way):
     assert error < PRECISION[precision]
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 70), (1000, 3), (3000, 64), (100_000, 10)])
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_column_sums(shape, dtype):
+    from portagrad_cupy.columns import column_sum
+
+    x = normal(*shape, dtype=dtype)
+    made = to_numpy(column_sum(asarray(x)))
+    size = np.abs(x.astype("float64")).sum(axis=0)
+    assert np.all(np.abs(made - x.astype("float64").sum(axis=0)) <= TOLERANCE[dtype] * size)
+    assert np.array_equal(to_numpy(column_sum(asarray(x))), made)  # the same in every run
+
+
 @pytest.mark.parametrize("shape", [(7, 5), (2, 3, 5), (1, 5)])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("dtype", TOLERANCE)
