@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from portagrad.graph import host
 from portagrad.graph.entry import entry, reused
 from portagrad.graph.passes import simplified
 from portagrad.graph.recorded import Recording
@@ -24,6 +25,7 @@ class Plan:
         self.recording = recording
         self.compiled = False
         self.seconds = 0.0
+        self.run: Callable[..., Any] = self._aside
         self.entry: Callable[..., Any] = entry(recording, self._first_run, [])
 
     def _first_run(self, *inputs: Any) -> Any:
@@ -36,16 +38,22 @@ class Plan:
         started = time.perf_counter()
         self.graph = simplified(self.recording.graph)
         self.memory: list[int | None] = [None] * len(self.graph.outputs)
-        self.run: Callable[..., Any] = replayer(self.graph)
+        self.written = None
+        if host.suits(self.graph):
+            self.written = host.prepared(self.graph, reused(self.recording), self._aside)
+            self.memory, self.run = self.written.reuse, self.written.run
+        else:
+            self.run = replayer(self.graph)
         self.entry = entry(self.recording, self.run, self.memory)
         self.compiled = True
         self.seconds = time.perf_counter() - started
+
+    def _aside(self, *inputs: Any) -> Any:
+        """Run while another thread is at work in the plan's buffers."""
+        return replayer(self.graph)(*inputs)
 
     def explain(self) -> str:
         """The plan, for a person."""
         if not self.compiled:
             return "recorded, and not compiled yet: that happens in the second call"
-        return str(self.graph)
-
-
-__all__ = ["Plan", "reused"]
+        return str(self.graph) if self.written is None else self.written.text

@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import random
+import sys
 import types
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -47,6 +48,8 @@ class Place:
     key: Any
     item: bool
     where: str
+    #: Names that the code which looks here may look up in what it finds.
+    names: frozenset[str] = frozenset()
 
     def get(self) -> Any:
         """What stands there."""
@@ -97,7 +100,9 @@ class Surroundings:
         elif _is_array(value):
             self.arrays.append(place)
         elif isinstance(value, types.ModuleType):
-            return
+            self._module(value, place.where, place.names)
+        elif isinstance(value, type):
+            self._class(value, place.where)
         else:
             self._fix(place, value)
             self._visit(value, place.where)
@@ -165,6 +170,8 @@ class Surroundings:
     def _object(self, value: Any, where: str) -> None:
         kind = type(value)
         root, _, rest = kind.__module__.partition(".")
+        if root not in LIBRARIES:
+            self._class(kind, kind.__name__)
         ours = root == "portagrad" and rest.partition(".")[0] in STATEFUL
         if root in LIBRARIES and not ours:
             return
@@ -175,6 +182,25 @@ class Surroundings:
         for name in {n for c in kind.__mro__ for n in getattr(c, "__slots__", ())}:
             if not name.startswith("__") and hasattr(value, name):
                 self._place(Place(value, name, False, f"{where}.{name}"))
+
+    def _class(self, kind: type, where: str) -> None:
+        """What a user's class holds itself, beside its methods."""
+        if kind.__module__.partition(".")[0] in LIBRARIES or id(kind) in self._seen:
+            return
+        self._seen[id(kind)] = kind
+        for name, value in list(vars(kind).items()):
+            method = hasattr(value, "__get__") or isinstance(value, type)
+            if not name.startswith("__") and not method:
+                self._place(Place(kind, name, False, f"{where}.{name}"))
+
+    def _module(self, module: types.ModuleType, where: str, names: frozenset[str]) -> None:
+        """What the code takes from a user's module."""
+        root = module.__name__.partition(".")[0]
+        if root in LIBRARIES or root in sys.stdlib_module_names:
+            return
+        for name in sorted(names & vars(module).keys()):
+            if not name.startswith("__"):
+                self._place(Place(vars(module), name, True, f"{where}.{name}", names))
 
     def _function(self, function: types.FunctionType, where: str) -> None:
         if str(function.__globals__.get("__name__")).partition(".")[0] in LIBRARIES:
@@ -195,9 +221,10 @@ class Surroundings:
             if part is not None:
                 self._visit(part, where)
         namespace = function.__globals__
-        for name in sorted(_names(function.__code__)):
+        names = _names(function.__code__)
+        for name in sorted(names):
             if name in namespace and not name.startswith("__"):
-                self._place(Place(namespace, name, True, name))
+                self._place(Place(namespace, name, True, name, names))
 
     # --- comparing ---
 

@@ -11,8 +11,7 @@ from portagrad.nn.activation import (
     Softmax,
     Tanh,
 )
-from portagrad.nn.backpropagation import backpropagate, gradients
-from portagrad.nn.layout import AppendOnes, FeaturesFirst
+from portagrad.nn.backpropagation import backpropagate
 from portagrad.nn.linear import Linear
 from portagrad.nn.loss import (
     BCELoss,
@@ -45,13 +44,10 @@ __all__ = [
     "GELU",
     "Softmax",
     "Sequential",
-    "AppendOnes",
-    "FeaturesFirst",
     "Loss",
     "MSELoss",
     "BCELoss",
     "BCEWithLogitsLoss",
     "CrossEntropyLoss",
     "backpropagate",
-    "gradients",
 ]

@@ -21,7 +21,6 @@ from portagrad.train.loop import (
 )
 from portagrad.train.network import ACTIVATIONS as ACTIVATIONS
 from portagrad.train.network import build as build
-from portagrad.train.norms import GradientNorms as GradientNorms
 from portagrad.train.settings import RECIPES as RECIPES
 from portagrad.train.settings import Settings as Settings
 
@@ -31,7 +30,6 @@ __all__ = [
     "DivergedError",
     "Epoch",
     "GradientDifference",
-    "GradientNorms",
     "History",
     "Learner",
     "Result",

@@ -20,6 +20,7 @@ from portagrad.data import Dataset, Samples, check_labels, count_correct, load
 from portagrad.data.dataset import Floats
 from portagrad.errors import ArgumentError
 from portagrad.module import Module
+from portagrad.optim import SGD
 from portagrad.train.agreement import GradientDifference
 from portagrad.train.evaluation import CountCorrect, predict
 from portagrad.train.history import Epoch, History
@@ -161,7 +162,7 @@ def run(
 
     with use_backend(backend):
         wings = WINGS if settings.gradients == "both" else (settings.gradients,)
-        learners = [_learner(settings, objective, wing, len(dataset.train)) for wing in wings]
+        learners = [_learner(settings, objective, wing) for wing in wings]
         difference = GradientDifference() if settings.gradients == "both" else None
 
         def tell(epochs: Sequence[Epoch]) -> None:
@@ -200,12 +201,17 @@ def _require_dtype(backend: Backend, dtype: str) -> None:
         ) from error
 
 
-def _learner(settings: Settings, objective: Objective, name: str, samples: int) -> Learner:
+def _learner(settings: Settings, objective: Objective, name: str) -> Learner:
     wing = manual if name == "manual" else nn
     network = build(
         wing, settings.layers, settings.activation, seed=settings.seed, dtype=settings.dtype
     )
-    optimizer = settings.optimizer_of(network.parameters(), samples)
+    optimizer = SGD(
+        network.parameters(),
+        learning_rate=settings.learning_rate,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+    )
     return Learner(network, objective.loss(wing), optimizer)
 
 

@@ -1,0 +1,125 @@
+"""Which steps run, and which of them run together, block by block.
+
+A group is a run of element-wise steps of one shape, with the sums over what they
+make. It goes through the arrays once, a block at a time that stays in the cache:
+what is only used inside needs no more memory than a block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from portagrad.graph.host.steps import BITS, Program, Slot, Step
+
+#: Arrays below this many elements are done in one go.
+SMALLEST = 1 << 16
+
+
+@dataclass(eq=False)
+class Group:
+    """Element-wise steps of one shape, and sums, to be run block by block."""
+
+    shape: tuple[int, ...]
+    steps: list[Step] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self.steps)
+
+
+Unit = Step | Group
+
+
+def live(program: Program) -> list[Step]:
+    """The steps that an output or an effect needs."""
+    needed = {slot.root for slot in program.outputs if type(slot) is Slot}
+    kept = []
+    for step in reversed(program.steps):
+        if step.effect or (step.out is not None and step.out in needed):
+            kept.append(step)
+            needed.update(slot.root for slot in step.slots)
+    return kept[::-1]
+
+
+def grouped(steps: list[Step]) -> list[Unit]:
+    """The steps in units, in an order in which each finds what it needs."""
+    units: list[Unit] = []
+    waiting = list(steps)
+    done: set[Slot] = set()
+    made = {step.out for step in steps}
+
+    def ready(step: Step, inside: set[Slot]) -> bool:
+        return all(s.root not in made or s.root in done or s.root in inside for s in step.slots)
+
+    while waiting:
+        first = waiting[0]
+        shape = _shape(first)
+        if shape is None or not ready(first, set()):
+            first = next(step for step in waiting if ready(step, set()))
+            shape = _shape(first)
+        if shape is None:
+            waiting.remove(first)
+            units.append(first)
+            if first.out is not None:
+                done.add(first.out)
+            continue
+        group = Group(shape)
+        inside: set[Slot] = set()
+        summed: set[Slot] = set()
+        rest = []
+        blocked = False
+        for step in waiting:
+            fits = not blocked and ready(step, inside) and _joins(step, shape, inside, summed)
+            if fits:
+                group.steps.append(step)
+                assert step.out is not None
+                (summed if step.kind == "sum" else inside).add(step.out)
+            else:
+                # Draws and checks stay in their order, and nothing overtakes them for long.
+                blocked = blocked or step.effect
+                rest.append(step)
+        waiting = rest
+        done |= inside | summed
+        units.append(group)
+    return units
+
+
+def _shape(step: Step) -> tuple[int, ...] | None:
+    """The shape of the group that a step may begin; None where it runs alone."""
+    if step.kind != "elementwise" or step.out is None or step.out.size < SMALLEST:
+        return None
+    return step.out.shape
+
+
+def _joins(step: Step, shape: tuple[int, ...], inside: set[Slot], summed: set[Slot]) -> bool:
+    if any(slot.root in summed for slot in step.slots):
+        return False
+    if step.kind == "elementwise":
+        # A view of what the group is making is not there before the group is done.
+        return step.out is not None and step.out.shape == shape and not _views(step, inside)
+    return step.kind == "sum" and step.operands[0] in inside
+
+
+def _views(step: Step, inside: set[Slot]) -> bool:
+    return any(
+        slot not in inside
+        and slot.root in inside
+        and not (slot.base in inside and slot.expression.startswith(BITS))
+        for slot in step.slots
+    )
+
+
+def sliced(slot: Any, shape: tuple[int, ...]) -> bool:
+    """Is an operand of a group taken block by block, or as a whole by every block?"""
+    return (
+        type(slot) is Slot
+        and len(slot.shape) == len(shape)
+        and slot.shape[0] == shape[0]
+        and shape[0] > 1
+    )
+
+
+def steps_of(unit: Unit) -> list[Step]:
+    """The steps in a unit."""
+    return unit.steps if isinstance(unit, Group) else [unit]

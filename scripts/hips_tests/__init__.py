@@ -1,0 +1,1 @@
+"""HIPS autograd's own tests on portagrad.compat.autograd."""
