@@ -59,6 +59,8 @@ from portagrad.minimize import scipy_minimize as scipy_minimize
 if _typing.TYPE_CHECKING:
     from portagrad.diagnosis import diagnose as diagnose
     from portagrad.diagnosis import parity as parity
+    from portagrad.explain import computation_graph as computation_graph
+    from portagrad.explain import trace_table as trace_table
     from portagrad.graph import jit as jit
 
 __version__ = "0.1.0"
@@ -103,8 +105,10 @@ __all__ = [
     "map",
     "vmap",
     "value_and_grad",
+    "computation_graph",
     "diagnose",
     "parity",
+    "trace_table",
     # functions and networks
     "array_api",
     "errors",
@@ -122,6 +126,10 @@ def __getattr__(name: str) -> _typing.Any:
         from portagrad import diagnosis
 
         return getattr(diagnosis, name)
+    if name in ("computation_graph", "trace_table"):
+        from portagrad import explain
+
+        return getattr(explain, name)
     if name == "jit":
         from portagrad import graph
 

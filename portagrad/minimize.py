@@ -11,6 +11,7 @@ import numpy
 
 from portagrad.array_api.data_type import is_complex, is_inexact
 from portagrad.autograd import hvp, value_and_grad
+from portagrad.autograd.lifting import array_of
 from portagrad.backend import asarray, backend_of, to_numpy
 from portagrad.errors import DtypeError, MissingExtraError
 from portagrad.primitive import innermost
@@ -101,7 +102,7 @@ def _arrays(x0: Any) -> Any:
     """The tree with arrays for numbers; each real and floating."""
     leaves = []
     for path, leaf in named_leaves(x0):
-        x = asarray(innermost(leaf))
+        x = asarray(innermost(array_of(leaf)))
         if not is_inexact(x) or is_complex(x):
             where = f" at {path_name(path)}" if path else ""
             raise DtypeError(

@@ -4,23 +4,29 @@ A module holds parameters and other modules in its attributes, directly or
 nested in lists, tuples, dicts and dataclasses. Nothing is registered: the
 attributes are looked through when somebody asks, so any way of building a
 module works, and `super().__init__()` need not be called.
+
+A module is a tree (see `portagrad.tree`) whose leaves are its parameters, each
+one once. Around other leaves it is a copy of itself, in which arrays, or what a
+transform follows, stand where the parameters stood: `grad(loss)(network)`
+returns such a copy around gradients.
 """
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from portagrad.array import Array
 from portagrad.backend import backend_of, to_numpy
 from portagrad.errors import ArgumentError, ShapeError
-from portagrad.tree import path_name
+from portagrad.tree import path_name, rebuild
 
 Path = tuple[Any, ...]
 
@@ -56,6 +62,16 @@ class Parameter(ABC):
         """Forget the gradient."""
         self.grad = None
 
+    # --- in a module that is a tree ---
+
+    def as_leaf(self) -> Any:
+        """What a transform sees of it."""
+        return self
+
+    def stand_in(self, leaf: Any) -> Any:
+        """What stands in its place in a copy of the module around other leaves."""
+        return leaf
+
 
 def require_same_shape(name: str, old: Array, new: Array) -> None:
     """Refuse an array that would change a parameter's shape."""
@@ -84,8 +100,8 @@ class Module:
 
     def named_parameters(self) -> Iterator[tuple[str, Any]]:
         """Every parameter with the path to it ("layers.0.weight"), each one once."""
-        for path, found in _walk(self, (), {}):
-            if isinstance(found, Parameter):
+        for path, found, original in _walk(self, (), {}):
+            if original is not None:
                 yield path_name(path), found
 
     def parameters(self) -> Iterator[Any]:
@@ -95,8 +111,8 @@ class Module:
 
     def modules(self) -> Iterator[Module]:
         """This module and every one inside it, each one once."""
-        for _, found in _walk(self, (), {}):
-            if isinstance(found, Module):
+        for _, found, original in _walk(self, (), {}):
+            if original is None:
                 yield found
 
     # --- training ---
@@ -124,7 +140,10 @@ class Module:
         Copies on the host, so that training on changes nothing in them and any
         library can load them.
         """
-        return {name: to_numpy(parameter.data) for name, parameter in self.named_parameters()}
+        return {
+            name: to_numpy(found.data if isinstance(found, Parameter) else found)
+            for name, found in self.named_parameters()
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Set every parameter from arrays by name, of any library.
@@ -154,6 +173,28 @@ class Module:
                 array, dtype=old.dtype, device=backend.device_of(old), copy=True
             )
 
+    # --- as a tree ---
+
+    def __tree_children__(self) -> dict[str, Any]:
+        """The parameters by name, or what stands in their places."""
+        return {
+            name: found.as_leaf() if isinstance(found, Parameter) else found
+            for name, found in self.named_parameters()
+        }
+
+    def __tree_rebuild__(self, children: Mapping[str, Any]) -> Self:
+        """A copy around other leaves, sharing what is shared here; itself around its own."""
+        own = self.__tree_children__()
+        if all(children[name] is leaf for name, leaf in own.items()):
+            return self
+        originals = (original for *_, original in _walk(self, (), {}) if original is not None)
+        leaves = {
+            id(original): original.stand_in(leaf)
+            for original, leaf in zip(originals, children.values(), strict=True)
+        }
+        copied: Self = _copied(self, leaves, {}, Place((), {}, {}))
+        return copied
+
     # --- printing ---
 
     def extra_repr(self) -> str:
@@ -175,12 +216,15 @@ class Module:
 
 Items = Callable[[Any], Iterable[tuple[Any, Any]]]
 
+#: The attribute of a copy that says which of its leaves stand for which parameters.
+STAND_INS = "_stand_ins"
+
 
 @functools.cache
 def _opener(kind: Any) -> Items | None:
     """Find how to list the named parts of a module or container; None for anything else."""
     if issubclass(kind, Module):
-        return lambda module: vars(module).items()
+        return lambda module: [part for part in vars(module).items() if part[0] != STAND_INS]
     if issubclass(kind, Mapping):
         return lambda mapping: mapping.items()
     if issubclass(kind, (list, tuple)):
@@ -191,17 +235,75 @@ def _opener(kind: Any) -> Items | None:
     return None
 
 
-def _walk(node: Any, path: Path, seen: dict[int, Any]) -> Iterator[tuple[Path, Any]]:
-    """Every module and parameter below a node, itself included, each one once."""
-    if id(node) in seen:
+class Place(NamedTuple):
+    """Where in a module something is: the way to it, and what stands for a parameter there."""
+
+    path: Path
+    stand_ins: dict[Path, Parameter]
+    """The parameters that leaves of this module stand for, by the way from the module."""
+    copied: dict[Path, Parameter]
+    """The same of its copy, which is being made."""
+
+    def inside(self, name: Any) -> Place:
+        """One step further in."""
+        return self._replace(path=(*self.path, name))
+
+    def original(self, part: Any) -> Parameter | None:
+        """The parameter that is here, or that what is here stands for."""
+        return part if isinstance(part, Parameter) else self.stand_ins.get(self.path)
+
+
+def _place(node: Any, place: Place | None) -> Place:
+    """The place of what is directly inside a node: counted from the module it belongs to."""
+    if place is None or isinstance(node, Module):
+        return Place((), vars(node).get(STAND_INS, {}) if isinstance(node, Module) else {}, {})
+    return place
+
+
+def _walk(
+    node: Any, path: Path, seen: dict[int, Any], place: Place | None = None
+) -> Iterator[tuple[Path, Any, Parameter | None]]:
+    """Every module and parameter below a node, itself included, each one once.
+
+    With a parameter, or what stands for it in a copy, comes the parameter.
+    """
+    original = None if place is None else place.original(node)
+    identity = node if original is None else original
+    if id(identity) in seen:
         return
-    seen[id(node)] = node  # held, so that its id stays its own
-    if isinstance(node, (Module, Parameter)):
-        yield path, node
-    opener = _opener(node.__class__)
+    seen[id(identity)] = identity  # held, so that its id stays its own
+    if original is not None or isinstance(node, Module):
+        yield path, node, original
+    if original is not None:
+        return
+    opener, place = _opener(node.__class__), _place(node, place)
     for name, part in opener(node) if opener else ():
-        if isinstance(part, Parameter) or _opener(part.__class__):
-            yield from _walk(part, (*path, name), seen)
+        within = place.inside(name)
+        if _opener(part.__class__) or within.original(part) is not None:
+            yield from _walk(part, (*path, name), seen, within)
+
+
+def _copied(node: Any, leaves: dict[int, Any], made: dict[int, Any], place: Place) -> Any:
+    """A copy of a module or container around other leaves, given by their parameters' ids."""
+    original = place.original(node)
+    if original is not None:
+        place.copied[place.path] = original
+        return leaves[id(original)]
+    opener = _opener(node.__class__)
+    if opener is None:
+        return node
+    if id(node) in made:
+        return made[id(node)]
+    if not isinstance(node, Module):
+        parts = {name: _copied(x, leaves, made, place.inside(name)) for name, x in opener(node)}
+        made[id(node)] = twin = rebuild(node, parts)
+        return twin
+    made[id(node)] = twin = copy.copy(node)  # before its parts, which may lead back to it
+    place = _place(node, place)
+    for name, part in opener(node):
+        vars(twin)[name] = _copied(part, leaves, made, place.inside(name))
+    vars(twin)[STAND_INS] = place.copied
+    return twin
 
 
 def _children(node: Any) -> Iterator[tuple[Path, Module]]:

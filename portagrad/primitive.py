@@ -126,10 +126,16 @@ class Watch(NamedTuple):
     """Remember the line that created each node, and refuse nan in a backward."""
     skipped: int = -1
     """The id of a tape that records nothing just now, whatever newer and older ones do."""
+    older: bool = False
+    """Do all tapes older than that id record nothing, too?"""
     captured: list[Any] | None = None
-    """Where that tape notes the operands that would have wanted a gradient."""
+    """Where such a tape notes itself with the operands that would have wanted a gradient."""
     absorbing: bool = False
     """A cotangent of exactly zero stays zero, whatever an element-wise derivative is there."""
+
+    def skips(self, id: int) -> bool:
+        """Does the tape with this id record nothing?"""
+        return id == self.skipped or (self.older and id < self.skipped)
 
 
 class Mode(NamedTuple):
@@ -143,7 +149,9 @@ class Mode(NamedTuple):
     """The mode around the block that set this one."""
 
 
-mode: ContextVar[Mode] = ContextVar("portagrad_mode", default=Mode())  # noqa: B039 - a tuple
+#: The mode outside all blocks; where it is the mode, nothing else need be asked.
+NORMAL = Mode()
+mode: ContextVar[Mode] = ContextVar("portagrad_mode", default=NORMAL)
 
 
 def recording() -> bool:
@@ -214,6 +222,11 @@ def newest_trace(operands: Sequence[Any]) -> Trace | None:
 class Primitive:
     """The record behind a primitive function: its body, operands and rules."""
 
+    #: Does one call of it bring its own derivative (autograd/custom.py)?
+    stated = False
+    #: Does a walk back go on inside of it (autograd/checkpoint.py)?
+    continues = False
+
     def __init__(
         self,
         body: Callable[..., Any],
@@ -257,6 +270,9 @@ class Primitive:
         self.plain = len(self.operands) <= 2 and not (
             self.statics or self.variadic or self.defaults or self.multiple
         )
+        #: By the type of a traced first operand: what does the call, where a trace has a
+        #: quicker way than `Trace.unary` and `Trace.binary`.
+        self.direct: dict[type, Callable[..., Any]] = {}
         if self.variadic and len(self.operands) != 1:
             raise TypeError(f"{self.name}: a list of arrays must be the only operand")
 
@@ -438,7 +454,7 @@ class Rule:
     @staticmethod
     def _source(primitive: Primitive, name: str) -> tuple[str, Any]:
         operand, _, part = name.rpartition("_")
-        if name in ("g", "out", "needs"):
+        if name in ("g", "out", "needs", "spare", "spare_out"):
             return name, None
         if name in primitive.operands:
             kind = "all" if primitive.variadic else "operand"
@@ -458,62 +474,111 @@ class Plan:
     """For one set of operands that want a gradient: what to keep, what to compute.
 
     `keep(values, out, static)` picks what the formulas name, once, on the way
-    forward; `pull(g, kept)` gives one contribution per operand in `wanted`.
-    Both are compiled from one-line expressions: this is the tape's inner loop.
+    forward (`pick(*values, out)` where there are no statics); `pull(g, kept)`
+    gives one contribution per operand in `wanted`. They are compiled from one-line
+    expressions: this is the tape's inner loop.
     """
 
-    __slots__ = ("holds", "keep", "primitive", "pull", "sources", "wanted")
+    __slots__ = ("holds", "keep", "mask", "pick", "primitive", "pull", "pulls", "sources", "wanted")
 
     def __init__(self, primitive: Primitive, mask: int) -> None:
         self.primitive = primitive
+        self.mask = mask
         self.wanted = tuple(i for i in range(mask.bit_length()) if mask >> i & 1)
-        kept: list[tuple[str, Any]] = []
-
-        def call(number: int, rule: Rule) -> str:
-            arguments = []
-            for source in rule.sources:
-                if source[0] == "g":
-                    arguments.append("g")
-                elif source[0] == "needs":
-                    arguments.append("needs")
-                else:
-                    if source not in kept:
-                        kept.append(source)
-                    arguments.append(f"kept[{kept.index(source)}]")
-            return f"rules[{number}]({', '.join(arguments)})"
-
-        if primitive.joint is not None:
-            rules = [primitive.joint]
-            calls = f"pick({call(0, primitive.joint)})"
-        else:
-            names = [primitive.operands[i] for i in self.wanted]
-            missing = [name for name in names if name not in primitive.rules]
-            if missing:
-                raise NotDifferentiableError(
-                    f"{primitive.name} states no derivative with respect to "
-                    f"{', '.join(missing)}. Detach that operand, or state one with "
-                    f"{primitive.name}.defvjp({missing[0]}=...)"
-                )
-            rules = [primitive.rules[name] for name in names]
-            calls = f"({''.join(call(n, rule) + ', ' for n, rule in enumerate(rules))})"
-        picks = "".join(_EXPRESSIONS[kind].format(key) + ", " for kind, key in kept)
-        scope = {
-            "rules": tuple(rule.formula for rule in rules),
-            "defaults": primitive.defaults,
-            "pick": lambda cotangents: [cotangents[i] for i in self.wanted],
-            "needs": tuple(bool(mask >> i & 1) for i in range(len(primitive.operands))),
-        }
-        self.sources = tuple(kept)
+        rules = self._rules(primitive.rules)
+        kept = [source for rule in rules for source in rule.sources if source[0] not in _GIVEN]
+        self.sources = tuple(dict.fromkeys(kept))
         #: The operands that are kept themselves, as bits.
-        self.holds = sum({1 << key for kind, key in kept if kind == "operand"})
-        if any(kind == "all" for kind, _ in kept):
+        self.holds = sum({1 << key for kind, key in self.sources if kind == "operand"})
+        if any(kind == "all" for kind, _ in self.sources):
             self.holds = -1
+        picks = "".join(_EXPRESSIONS[kind].format(key) + ", " for kind, key in self.sources)
+        scope = {"defaults": primitive.defaults}
         self.keep: Callable[..., tuple[Any, ...]] = eval(
             f"lambda values, out, static: ({picks})", scope
         )
-        self.pull: Callable[..., Sequence[Any]] = eval(f"lambda g, kept: {calls}", scope)
+        #: None where nothing is kept, and with statics.
+        self.pick: Callable[..., tuple[Any, ...]] | None = None
+        if picks and not primitive.statics:
+            for i in range(len(primitive.operands)):
+                picks = picks.replace(f"values[{i}]", f"x{i}")
+            names = "".join(f"x{i}, " for i in range(len(primitive.operands)))
+            self.pick = eval(f"lambda {names}out: ({picks})")
+        self.pull = self._compile(rules)
+        #: The same by the type of g, as the backend of that type does it fastest.
+        self.pulls: dict[type, Callable[..., Sequence[Any]]] = {}
+
+    def pull_of(self, g: Any) -> Callable[..., Sequence[Any]]:
+        """What pulls back a plain cotangent of this type, `(g, kept, spare, consume)`; remembered.
+
+        `spare` is g again where it may be written to, or None; with `consume`,
+        so may what was kept and nobody else holds.
+        """
+        pull = self.pull
+        if hasattr(g, "dtype"):
+            backend = backend_of(g)
+            own = backend.pullbacks.get(self.primitive.name)
+            if own is not None and isinstance(g, backend.array_types()):
+                rules = {
+                    name: Rule(self.primitive, own[name]) if name in own else rule
+                    for name, rule in self.primitive.rules.items()
+                }
+                pull = self._compile(self._rules(rules), backend.reusable)
+        self.pulls[type(g)] = pull
+        return pull
+
+    def _rules(self, stated: dict[str, Rule]) -> list[Rule]:
+        """The joint rule, or the rules of the operands that want a gradient."""
+        primitive = self.primitive
+        if primitive.joint is not None:
+            return [primitive.joint]
+        names = [primitive.operands[i] for i in self.wanted]
+        missing = [name for name in names if name not in stated]
+        if missing:
+            raise NotDifferentiableError(
+                f"{primitive.name} states no derivative with respect to "
+                f"{', '.join(missing)}. Detach that operand, or state one with "
+                f"{primitive.name}.defvjp({missing[0]}=...)"
+            )
+        return [stated[name] for name in names]
+
+    def _compile(
+        self, rules: Sequence[Rule], reusable: Callable[[Any], bool] | None = None
+    ) -> Callable[..., Sequence[Any]]:
+        """A function of g and of what was kept, from the rules' formulas."""
+        # Whoever writes over g must be the last to need it, and nobody may have passed it on.
+        spares = all(("spare", None) in rule.sources for rule in rules)
+
+        def argument(source: tuple[str, Any], last: bool) -> str:
+            if source[0] == "spare":
+                return "spare" if spares and last else "None"
+            if source[0] == "spare_out":
+                place = f"kept[{self.sources.index(('out', None))}]"
+                return f"({place} if consume and reusable({place}) else None)" if last else "None"
+            if source[0] in _GIVEN:
+                return source[0]
+            return f"kept[{self.sources.index(source)}]"
+
+        calls = [
+            f"rule{n}({', '.join(argument(s, rule is rules[-1]) for s in rule.sources)})"
+            for n, rule in enumerate(rules)
+        ]
+        joint = self.primitive.joint is not None
+        result = f"pick({calls[0]})" if joint else f"({''.join(call + ', ' for call in calls)})"
+        scope: dict[str, Any] = {f"rule{n}": rule.formula for n, rule in enumerate(rules)}
+        scope["reusable"] = reusable
+        scope["pick"] = lambda cotangents: [cotangents[i] for i in self.wanted]
+        scope["needs"] = tuple(
+            bool(self.mask >> i & 1) for i in range(len(self.primitive.operands))
+        )
+        pull: Callable[..., Sequence[Any]] = eval(
+            f"lambda g, kept, spare=None, consume=False: {result}", scope
+        )
+        return pull
 
 
+#: What a formula may name that is not kept for it.
+_GIVEN = frozenset({"g", "needs", "spare", "spare_out"})
 _EXPRESSIONS = {
     "out": "out",
     "operand": "values[{}]",
@@ -546,12 +611,14 @@ def _dispatching(record: Primitive) -> Callable[..., Any]:
     No signature is bound on the way: what is positional is an operand, and a
     plain function of one or two arrays needs nothing more.
     """
-    on_arrays, versions = record.on_arrays, record.versions
+    on_arrays, versions, direct = record.on_arrays, record.versions, record.direct
     operand_names = frozenset(record.operands)
 
     def unary(x: Any, /) -> Any:
         kind = type(x)
         if kind in traced_types:
+            if kind in direct:
+                return direct[kind](x)
             return x.trace.unary(record, x)
         if kind in versions:
             return versions[kind](x)
@@ -560,6 +627,8 @@ def _dispatching(record: Primitive) -> Callable[..., Any]:
     def binary(x1: Any, x2: Any, /) -> Any:
         kind = type(x1)
         if kind in traced_types:
+            if kind in direct:
+                return direct[kind](x1, x2)
             trace = x1.trace
             if type(x2) in traced_types and x2.trace.id > trace.id:
                 trace = x2.trace

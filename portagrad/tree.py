@@ -4,7 +4,7 @@ A tree is any nesting of dicts, lists, tuples, named tuples and dataclasses;
 everything else is a leaf. `None` is an empty tree: it holds no leaf and comes
 back as `None`. A class of another kind takes part by offering
 `__tree_children__()`, a dict of its children by name, and
-`__tree_rebuild__(children)`, a copy of itself around new ones.
+`__tree_rebuild__(children)`, a copy of itself around new ones, as modules do.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def _children(node: Any) -> dict[Any, Any] | None:
     return None
 
 
-def _rebuild(node: Any, children: dict[Any, Any]) -> Any:
+def rebuild(node: Any, children: dict[Any, Any]) -> Any:
     """A container like `node` around other children."""
     kind = type(node)
     if node is None:
@@ -106,7 +106,7 @@ def _filled(node: Any, leaves: Iterator[Any]) -> Any:
     children = _children(node)
     if children is None:
         return next(leaves)
-    return _rebuild(node, {key: _filled(child, leaves) for key, child in children.items()})
+    return rebuild(node, {key: _filled(child, leaves) for key, child in children.items()})
 
 
 def prefix_leaves(prefix: Any, tree: Any) -> Iterator[tuple[Path, Any, Any]]:
@@ -155,7 +155,7 @@ def tree_map(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
                 f"against {type(other).__name__}"
                 + ("" if column is None else f" with keys {list(column)}")
             )
-    return _rebuild(
+    return rebuild(
         tree,
         {
             key: tree_map(

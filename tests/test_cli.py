@@ -229,7 +229,7 @@ def test_a_missing_extra_is_named(
 def test_a_missing_matplotlib_is_named_before_training(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("portagrad.plot.find_spec", lambda name: None)
+    monkeypatch.setattr("portagrad.plot.drawing.find_spec", lambda name: None)
     line = fails([*QUICK, "--plot", str(tmp_path / "a.png")], 1, capsys)
     assert "pip install 'portagrad[train]'" in line
 

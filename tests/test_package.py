@@ -155,7 +155,10 @@ def test_wheel_holds_the_library_and_its_backends_and_nothing_else(wheel):
 def test_wheel_holds_every_module_the_type_marker_and_the_licence(wheel):
     sources = [CHECKOUT / "portagrad", *(CHECKOUT / "backends").iterdir()]
     modules = {
-        str(path.relative_to(source.parent)) for source in sources for path in source.rglob("*.py")
+        str(path.relative_to(source.parent))
+        for source in sources
+        for pattern in ("*.py", "*.txt")
+        for path in source.rglob(pattern)
     }
     assert modules <= set(wheel)
     assert "portagrad/py.typed" in wheel

@@ -9,12 +9,13 @@ from portagrad import asarray, manual, nn, to_numpy
 from portagrad.backend import Backend, use_backend
 from portagrad.data import count_correct
 from portagrad.errors import ArgumentError, MixedBackendsError, UnknownBackendError
-from portagrad.optim import SGD
+from portagrad.optim import SGD, Adam, AdamW
 from portagrad.train import (
     RECIPES,
     DivergedError,
     Epoch,
     GradientDifference,
+    GradientNorms,
     Learner,
     Result,
     Settings,
@@ -428,6 +429,10 @@ def test_a_wrong_hand_derived_gradient_is_seen(monkeypatch: pytest.MonkeyPatch) 
         ({"learning_rate": float("nan")}, "learning_rate must be above 0"),
         ({"momentum": 1.0}, "momentum must be from 0 to below 1"),
         ({"weight_decay": -0.1}, "weight_decay must be 0 or more"),
+        ({"optimizer": "rmsprop"}, "optimizer must be one of sgd, adam, adamw; got 'rmsprop'"),
+        ({"schedule": "step"}, "schedule must be one of constant, linear, cosine; got 'step'"),
+        ({"warmup": -1}, "warmup must be at least 0, got -1"),
+        ({"warmup": 30}, "warmup must be fewer epochs than the 30 there are, got 30"),
     ],
 )
 def test_settings_that_make_no_sense(wrong: dict[str, Any], message: str) -> None:
@@ -527,3 +532,41 @@ def test_to_numpy_of_parameters_is_what_was_trained() -> None:
     fresh = build(nn, (2, 8, 1), "tanh", seed=0).state_dict()
     for name, parameter in network.named_parameters():
         assert not np.array_equal(to_numpy(parameter.data), fresh[name])
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+@pytest.mark.parametrize(("optimizer", "kind"), [("sgd", SGD), ("adam", Adam), ("adamw", AdamW)])
+def test_optimizer_and_schedule(optimizer: str, kind: Any, schedule: str) -> None:
+    """100 samples in batches of 32 are 4 steps an epoch: up for 8, down for 20, and then 0."""
+    settings = Settings.of(
+        "xor", optimizer=optimizer, schedule=schedule, warmup=2, epochs=7, batch_size=32
+    )
+    parameter = nn.Parameter([1.0])
+    made = settings.optimizer_of([parameter], 100)
+    assert type(made) is kind
+    rates = []
+    for _ in range(29):
+        rates.append(made.learning_rate)
+        made.step()
+    assert rates.index(max(rates)) == 8
+    assert max(rates) == settings.learning_rate
+    assert rates[0] > 0
+    assert rates[27] > 0
+    assert rates[28] == 0
+
+
+def test_gradient_norms_are_those_of_every_step() -> None:
+    network = build(nn, (2, 3, 1), seed=0)
+    norms = GradientNorms()
+    assert norms.by_layer() == {}
+    x, y = np.ones((6, 2), "float32"), np.ones((6, 1), "float32")
+    fit(network, nn.MSELoss(), x, y, optimizer=SGD(network.parameters(), 0.1), epochs=2,
+        batch_size=3, norms=norms)  # fmt: skip
+    found = norms.by_layer()
+    assert list(found) == ["layers.0.weight", "layers.2.weight"]
+    assert [len(each) for each in found.values()] == [4, 4]
+    last = network.layers[2].weight.grad
+    assert found["layers.2.weight"][-1] == pytest.approx(float(np.linalg.norm(last)), rel=1e-6)
+    network.zero_grad()
+    norms.watch(network)
+    assert [each[-1] for each in norms.by_layer().values()] == [0, 0]

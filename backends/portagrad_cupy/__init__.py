@@ -46,6 +46,12 @@ class CupyBackend(Backend):
     def kernels(self) -> Mapping[str, Callable[..., Any]]:
         return self._fused
 
+    @cached_property
+    def pullbacks(self) -> Mapping[str, Mapping[str, Callable[..., Any]]]:  # type: ignore[override]
+        found: Mapping[str, Mapping[str, Callable[..., Any]]]
+        found = import_module("portagrad_cupy.pullbacks").PULLBACKS
+        return found
+
     def remark(self) -> str:
         return str(import_module("portagrad_cupy.products").why_not())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ import numpy
 from portagrad.array import Array, Device, Shape
 from portagrad.backend.protocol import Backend, is_basic
 from portagrad_numpy.kernels import KERNELS
+from portagrad_numpy.pullbacks import PULLBACKS
 
 
 class NumpyBackend(Backend):
@@ -22,6 +24,21 @@ class NumpyBackend(Backend):
     @property
     def kernels(self) -> Mapping[str, Callable[..., Any]]:
         return KERNELS
+
+    pullbacks = PULLBACKS
+    #: Below, memory comes from the heap without a page fault, and asking costs more than it saves.
+    reusable_from = 1 << 18
+
+    def reusable(self, x: Any) -> bool:
+        # Views hold on to the array they look at, so that one holder means one name for its
+        # memory. Nobody else's: a memory map or a buffer is no own data.
+        return (
+            type(x) is numpy.ndarray
+            and x.nbytes >= self.reusable_from
+            and sys.getrefcount(x) <= ONE_HOLDER
+            and x.flags.owndata
+            and x.flags.writeable
+        )
 
     def array_types(self) -> tuple[type[Any], ...]:
         return (numpy.ndarray,)
@@ -59,5 +76,21 @@ class NumpyBackend(Backend):
         # A subclass may keep memory in its own ways (a memory map does).
         return type(x) is numpy.ndarray and x.base is None and x.flags.owndata
 
+
+class _Counting(NumpyBackend):
+    """Counts the references to an array as `reusable` sees it, under this Python's rules."""
+
+    def reusable(self, x: Any) -> Any:
+        return sys.getrefcount(x)
+
+
+def _references_of_one_holder() -> int:
+    array = numpy.empty(1)
+    return int(_Counting().reusable(array))
+
+
+#: What an array that one variable of the caller holds counts inside of `reusable`. On a Python
+#: that is not CPython there is no such count, and nothing is ever reused.
+ONE_HOLDER = _references_of_one_holder() if sys.implementation.name == "cpython" else 0
 
 backend = NumpyBackend()

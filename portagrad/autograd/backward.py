@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Sequence
-from operator import attrgetter
+from heapq import heapify, heappop, heappush, heappushpop
 from typing import Any
 
 from portagrad import array_api as xp
 from portagrad.array import Shape
 from portagrad.array_api.data_type import is_complex, is_inexact
 from portagrad.autograd.tape import Node, Output, Tape, traced_again
-from portagrad.backend import backend_of, namespace
+from portagrad.backend import Backend, backend_of, namespace
 from portagrad.batching.kinds import by_element
 from portagrad.batching.rule import rules
 from portagrad.errors import BackwardError
-from portagrad.primitive import Trace, innermost, mode, newest_trace, traced_types
-
-_by_number = attrgetter("number")
+from portagrad.primitive import Primitive, Trace, innermost, mode, newest_trace, traced_types
 
 
 def walk(
@@ -44,20 +43,37 @@ def walk(
     watch = mode.get().watch
     anomaly = watch is not None and watch.anomaly
     absorbing = watch is not None and watch.absorbing
-    for node in _newest_first(pending, until):
+    backend = None if trace is not None else _reusing(pending.values())
+    home = None if backend is None else backend.array_types()[0]
+    # Nodes are numbered as they are made, so that the newest one waiting has all its cotangent.
+    # `ahead` is one that waits too: in a chain it is the only one, and the heap stays empty.
+    heap = [(-node.number, node) for node in pending]
+    heapify(heap)
+    ahead: Node | None = None
+    while heap or ahead is not None:
+        if ahead is None:
+            node = heappop(heap)[1]
+        elif heap:
+            node = heappushpop(heap, (-ahead.number, ahead))[1]
+        else:
+            node = ahead
+        ahead = None
         g = pending.pop(node, None)
         if g is None:
-            continue  # a dead branch: nothing of it reached the result
+            continue  # a segment that was computed again went on from it
         if node in until:
             finished[node] = g
             continue
         if node.extra is not None and node.extra.keeps_grad:
-            finished[node] = g
+            finished[node] = g if node not in finished else _sum(finished, node, g, backend)
         plan = node.plan
         if plan is None:
             if type(node) is Output:
-                parent = node.parents[0]
-                slots = pending.setdefault(parent, [None] * len(parent.shape))
+                (parent,) = node.parents
+                if parent not in pending:
+                    pending[parent] = [None] * len(parent.shape)
+                    ahead = parent
+                slots = pending[parent]
                 slots[node.index] = g if slots[node.index] is None else slots[node.index] + g
             continue
         kept = node.kept
@@ -66,14 +82,34 @@ def walk(
                 f"backward: the graph of {node.name} has been used already and what it kept is "
                 f"gone. Call backward(retain_graph=True) the first time to walk it again"
             )
+        if not retain_graph:
+            node.kept = None
         try:
-            if plan.primitive.multiple:
-                g = _filled(g, node)
             if trace is not None:
+                if plan.primitive.multiple:
+                    g = _filled(g, node)
                 kept = traced_again(node, kept, trace, own=create_graph)
-            contributions = plan.pull(g, kept)
-            if absorbing and rules.get(plan.primitive) is by_element:
-                contributions = [_absorbed(g, c) for c in contributions]
+            elif type(g) is list:
+                g = _filled(g, node)
+            if plan.primitive.continues:
+                before = [
+                    (finished if _is_leaf(parent) and not until else pending).pop(parent, None)
+                    for parent in node.parents
+                ]
+                contributions = plan.continued(g, kept, before)  # type: ignore[attr-defined]
+            elif trace is not None or absorbing:
+                contributions = plan.pull(g, kept)
+                if absorbing:
+                    contributions = [absorbed(plan.primitive, g, c) for c in contributions]
+            else:
+                pull = plan.pulls.get(type(g)) or plan.pull_of(g)
+                if backend is None or type(g) is not home or g.nbytes < backend.reusable_from:
+                    contributions = pull(g, kept)
+                else:
+                    spare = g if backend.reusable(g) else None
+                    contributions = pull(g, kept, spare, not retain_graph)
+                    spare = None
+            g = kept = None  # so that nothing is held that an operation on the way may reuse
             for parent, c in zip(node.parents, contributions, strict=True):
                 if c is None:
                     continue
@@ -83,37 +119,52 @@ def walk(
                     c = to_dtype(c, parent.dtype)
                 if anomaly:
                     _refuse_nan(c, node)
-                before = pending.get(parent)
-                pending[parent] = c if before is None else before + c
+                if parent.plan is None and not parent.parents and not until:  # a leaf
+                    known = parent in finished
+                    finished[parent] = _sum(finished, parent, c, backend) if known else c
+                elif parent not in pending:
+                    pending[parent] = c
+                    if ahead is not None:
+                        heappush(heap, (-ahead.number, ahead))
+                    ahead = parent
+                else:
+                    pending[parent] = _sum(pending, parent, c, backend)
+            contributions = c = None
         except BackwardError:
             raise
         except Exception as error:
             raise _failed(node, error) from error
-        if not retain_graph:
-            node.kept = None
     return finished
 
 
-def _absorbed(g: Any, c: Any) -> Any:
+def absorbed(primitive: Primitive, g: Any, c: Any) -> Any:
     """What an element-wise rule made of g, with zeros where g is zero: not 0 * inf."""
-    if c is None or tuple(c.shape) != tuple(g.shape):
+    if c is None or rules.get(primitive) is not by_element:
         return c
     return xp.where(g == 0, xp.zeros_like(c), c)
 
 
-def _newest_first(roots: Iterable[Node], until: Collection[Node]) -> list[Node]:
-    """Every node that leads to the roots; each comes before those it was made from."""
-    found = set(roots)
-    stack = list(found)
-    while stack:
-        node = stack.pop()
-        if node in until:
-            continue
-        for parent in node.parents:
-            if parent not in found:
-                found.add(parent)
-                stack.append(parent)
-    return sorted(found, key=_by_number, reverse=True)
+def _is_leaf(node: Node) -> bool:
+    """Is nothing to be pulled back any further from here?"""
+    return node.plan is None and not node.parents
+
+
+def _reusing(cotangents: Iterable[Any]) -> Backend | None:
+    """The backend of a walk on plain arrays, where it can tell which arrays may be written over."""
+    for cotangent in cotangents:
+        backend = backend_of(cotangent) if hasattr(cotangent, "dtype") else None
+        if backend is not None and backend.reusable_from < math.inf:
+            return backend
+    return None
+
+
+def _sum(waiting: dict[Node, Any], node: Node, c: Any, backend: Backend | None) -> Any:
+    """Add to the cotangent of a node, in place where nobody can see it."""
+    before = waiting.pop(node)
+    if backend is not None and backend.reusable(before):
+        before += c
+        return before
+    return before + c
 
 
 def _filled(g: Sequence[Any], node: Node) -> list[Any]:

@@ -15,6 +15,7 @@ from portagrad import array_api as xp
 from portagrad.array_api.data_type import is_inexact
 from portagrad.autograd.backward import sum_to_shape, to_dtype, walk
 from portagrad.autograd.lifting import described
+from portagrad.autograd.tape import Node, Tape
 from portagrad.autograd.tensor import Tensor, leaf_node, new_tape
 from portagrad.errors import ArgumentError, DtypeError, NotDifferentiableError, ShapeError
 from portagrad.primitive import Primitive, newest_trace, traced_types
@@ -42,7 +43,7 @@ class Stated(Primitive):
         self.plans = {}
         self.structure: Any = None
 
-    has_rules = True
+    has_rules = stated = True
 
     def evaluate(self, values: Sequence[Any], static: dict[str, Any]) -> Any:
         """The results' leaves; what the rule is to have goes along."""
@@ -69,14 +70,34 @@ class StatedPlan:
     def __init__(self, primitive: Stated, mask: int) -> None:
         self.primitive = primitive
         self.wanted = tuple(i for i in range(mask.bit_length()) if mask >> i & 1)
-        self.sources = (("residuals", None),)
+        self.sources: tuple[tuple[str, Any], ...] = (("residuals", None), ("operands", None))
         self.holds = 0
+        self.pulls: dict[type, Any] = {}
 
     def keep(self, values: Sequence[Any], out: Leaves, static: dict[str, Any]) -> tuple[Any, ...]:
-        """What the rule asked for."""
-        return (out.residuals,)
+        """What the rule asked for, and the operands."""
+        return out.residuals, list(values)
 
-    def pull(self, g: Sequence[Any], kept: tuple[Any, ...]) -> Sequence[Any]:
+    def recorded(self, node: Node, kept: tuple[Any, ...], tape: Tape) -> tuple[Any, ...]:
+        """The same on the node's own tape, for a walk that is recorded there.
+
+        The function is called once more, on tensors, as what it computes for its rule is
+        part of the derivative's derivative.
+        """
+        makers = dict(zip(self.wanted, node.parents, strict=True))
+        values = [
+            Tensor(x, tape, makers.get(i)) if hasattr(x, "dtype") else x
+            for i, x in enumerate(kept[1])
+        ]
+        return self.primitive.call(values)[1], values
+
+    def pull_of(self, g: Sequence[Any]) -> Any:
+        """What pulls g back, on every backend."""
+        return self.pull
+
+    def pull(
+        self, g: Sequence[Any], kept: tuple[Any, ...], spare: Any = None, consume: bool = False
+    ) -> Sequence[Any]:
         """The cotangents of the operands that want one."""
         cotangents = self.primitive.pull(self.primitive.structure, g, kept[0])
         return [cotangents[i] for i in self.wanted]

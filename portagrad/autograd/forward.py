@@ -15,7 +15,7 @@ from typing import Any
 from portagrad import array_api as xp
 from portagrad.array_api.array_object import ArrayObject
 from portagrad.array_api.data_type import is_complex, is_inexact
-from portagrad.autograd.backward import hand_out, sum_to_shape, to_dtype, walk
+from portagrad.autograd.backward import absorbed, hand_out, sum_to_shape, to_dtype, walk
 from portagrad.autograd.lifting import checked_outputs, checked_tangents, lift, lower, split_aux
 from portagrad.autograd.namespace import namespace_of
 from portagrad.autograd.tape import lifted
@@ -112,6 +112,7 @@ def push(
         ]
         return primitive.evaluate(full, static)
     total: Any = None
+    watch = mode.get().watch
     for i, tangent in enumerate(tangents):
         if tangent is None:
             continue
@@ -121,6 +122,8 @@ def push(
             part = _own_transpose(primitive, i, values, tangent, static, out)
         else:
             part = _transposed(primitive, i, values, tangent, static, out)
+        if watch is not None and watch.absorbing and not primitive.multiple:
+            part = absorbed(primitive, tangent, part)
         if primitive.multiple:
             total = part if total is None else [a + b for a, b in zip(total, part, strict=True)]
         else:

@@ -9,6 +9,7 @@ from portagrad.array_api.data_type import is_inexact
 from portagrad.backend import asarray, backend_of
 from portagrad.backend.dispatch import find_backend
 from portagrad.errors import ArgumentError, DtypeError, NotDifferentiableError, ShapeError
+from portagrad.module import Parameter
 from portagrad.primitive import Trace, innermost, snapshot, traced_types
 from portagrad.tree import named_leaves, path_name, tree_leaves, tree_map, tree_unflatten
 
@@ -25,9 +26,14 @@ def positions(argnums: int | Sequence[int], count: int, name: str) -> list[int]:
 
 
 def lift(tree: Any, make: Callable[[Any], Any], where: str) -> Any:
-    """The tree with `make` applied to every array in it; each must be floating."""
+    """The tree with `make` applied to every array in it; each must be floating.
+
+    Of a module's parameter it is the array: what is done with that is no concern of
+    the tape that the parameter itself is on.
+    """
     lifted = []
     for path, leaf in named_leaves(tree):
+        leaf = array_of(leaf)
         place = f"{where}, {path_name(path)}" if path else where
         if isinstance(leaf, (bool, int)) or not is_number_or_array(leaf):
             raise DtypeError(
@@ -43,6 +49,11 @@ def lift(tree: Any, make: Callable[[Any], Any], where: str) -> Any:
             )
         lifted.append(make(value))
     return tree_unflatten(tree, lifted)
+
+
+def array_of(leaf: Any) -> Any:
+    """The array of a module's parameter; anything else as it is."""
+    return leaf.data if isinstance(leaf, Parameter) else leaf
 
 
 def is_number_or_array(x: Any) -> bool:
@@ -133,6 +144,7 @@ def checked_tangents(arguments: list[Any], tangents: tuple[Any, ...], name: str)
             )
         for (path, x), leaf in zip(primals, leaves, strict=True):
             where = f"{i}, {path_name(path)}" if path else f"{i}"
+            leaf = array_of(leaf)
             if type(leaf) not in traced_types:
                 leaf = as_like(leaf, x)
             if tuple(leaf.shape) != tuple(x.shape):

@@ -69,11 +69,11 @@ class detect_anomaly(ModeScope):
 
 
 class absorbing_zeros(ModeScope):
-    """Where a masked branch has an infinite slope: a cotangent of exactly zero stays zero.
+    """Where a masked branch has an infinite slope: a (co)tangent of exactly zero stays zero.
 
     `where(x > 0, sqrt(x), 0)` at 0 has the gradient 0 * inf = nan by the chain rule.
     In one's own code `safe_where` is the answer; this scope is for code that one
-    cannot change. It holds for functions of single elements, while a backward runs.
+    cannot change. It holds for functions of single elements, while derivatives are computed.
 
     >>> import numpy as np
     >>> import portagrad as pg

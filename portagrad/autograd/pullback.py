@@ -63,7 +63,7 @@ def vjp(function: Callable[..., Any], *primals: Any, has_aux: bool = False) -> A
                 seeds.append((output.node, conjugate(_fitted(leaf, output, path, name))))
         found = walk(seeds, tape, retain_graph=True)
         gradients = iter(gradients_of(found, inputs, *leaves))
-        return tuple(tree_unflatten(argument, gradients) for argument in arguments)
+        return tuple(tree_unflatten(primal, gradients) for primal in primals)
 
     return (
         (value, pullback, tree_map(lambda leaf: lower_own(leaf, tape), aux))

@@ -157,7 +157,9 @@ class Tensor(ArrayObject):
     def is_differentiated(self) -> bool:
         """Does a gradient flow through this value, or through what is inside of it?"""
         inner = self.value
-        return self.node is not None or (isinstance(inner, Tensor) and inner.is_differentiated())
+        return self.node is not None or (
+            isinstance(inner, ArrayObject) and inner.is_differentiated()
+        )
 
     def __repr__(self) -> str:
         plain = innermost(self)

@@ -34,8 +34,9 @@ def value_and_grad(
     `function` returns a single real number (an array of shape `()`), or with
     `has_aux` a pair of that and anything else. The gradient is taken with
     respect to the arguments in `argnums`: arrays or any nesting of containers
-    of arrays. It comes in the same containers, as arrays of the same library,
-    dtype, shape and device; zeros for what the value does not depend on. With
+    and modules. It comes in the same containers, as arrays of the same library,
+    dtype, shape and device; zeros for what the value does not depend on. For a
+    module it is a module with the gradients in its parameters' places. With
     several `argnums` it is a tuple.
 
     >>> import numpy as np
@@ -64,7 +65,7 @@ def value_and_grad(
             result, aux = split_aux(result, name)
         value, cotangents = _pull_back(result, inputs, tape, name)
         gradients = iter(gradients_of(cotangents, inputs))
-        trees = tuple(tree_unflatten(lifted[p], gradients) for p in wanted)
+        trees = tuple(tree_unflatten(args[p], gradients) for p in wanted)
         gradient = trees[0] if isinstance(argnums, int) else trees
         if has_aux:
             return (value, tree_map(lambda leaf: lower(leaf, tape), aux)), gradient

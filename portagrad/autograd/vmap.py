@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from portagrad import array_api as xp
 from portagrad.autograd.batched import Batched, BatchTrace
-from portagrad.autograd.lifting import lift_constants, lower
+from portagrad.autograd.lifting import array_of, lift_constants, lower
 from portagrad.backend import asarray, backend_of
 from portagrad.errors import ArgumentError, BatchingError, ShapeError
 from portagrad.primitive import traced_types
@@ -156,6 +156,7 @@ def _leaves_of(arg: Any, axes: Axes, where: str, name: str) -> Iterator[Leaf]:
         if axis is None:
             yield Leaf(place, leaf, None)
             continue
+        leaf = array_of(leaf)
         if type(axis) is not int:
             raise ArgumentError(
                 f"vmap({name}): an axis is an int or None, got {axis!r} for {place}"

@@ -9,6 +9,7 @@ that a backend can say that its library is missing.
 from __future__ import annotations
 
 import copy as copying
+import math
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from importlib import import_module
@@ -92,6 +93,22 @@ class Backend:
     def kernels(self) -> Mapping[str, Callable[..., Any]]:
         """Fused versions of portagrad's kernels, by the kernels' names; see `may_decline`."""
         return _NO_KERNELS
+
+    #: Derivatives as this library computes them fastest, by the primitive's name and the
+    #: operand's: the formulas of portagrad's table over again, with the same parameters or
+    #: fewer. One more may be named: `spare`, an array of g's shape and dtype to write the
+    #: result to (g itself, which nobody else holds), or None; `spare_out`, the same for `out`.
+    pullbacks: Mapping[str, Mapping[str, Callable[..., Any]]] = MappingProxyType({})
+
+    def reusable(self, x: Any) -> bool:
+        """Does nobody hold this array but one variable of the caller, and is it worth reusing?
+
+        It may then be written over. A library that cannot know says False.
+        """
+        return False
+
+    #: No smaller array is, in bytes.
+    reusable_from: float = math.inf
 
     def special(self, name: str) -> Callable[..., Any]:
         """The library's function of that name of `scipy.special`.

@@ -92,8 +92,9 @@ def to_numpy(x: Any) -> HostArray:
     `x` is an array of any library on any device, a Tensor, or host data.
     Raises `DtypeError` for host data that holds no numbers.
     """
-    while hasattr(type(x), "__portagrad_read__"):
-        x = x.__portagrad_read__()
+    while hasattr(type(x), "__portagrad_value__"):
+        # A trace in which values may not be read says so there.
+        x = getattr(x, "__portagrad_read__", x.__portagrad_value__)()
     home = find_backend(x)
     if home is None:
         return numpy.array(_host_array(x))

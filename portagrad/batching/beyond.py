@@ -8,12 +8,12 @@ from portagrad import array_api as xp
 from portagrad.array_api.beyond.convolution import full_convolution
 from portagrad.array_api.beyond.cumulative import running_max
 from portagrad.array_api.beyond.order_statistics import order_statistics
-from portagrad.array_api.beyond.stable import times_log
+from portagrad.array_api.beyond.stable import ratio, times_log
 from portagrad.batching.kinds import elementwise, reduction
 from portagrad.batching.rule import Call, rule
 
-elementwise(times_log, xp.log_sigmoid, xp.sinc, xp.softplus, xp.stop_gradient)
-reduction(xp.logsumexp)
+elementwise(ratio, times_log, xp.log_sigmoid, xp.sinc, xp.softplus, xp.stop_gradient)
+reduction(xp.logsumexp, xp.nanmax, xp.nanmin)
 
 
 @rule(running_max)

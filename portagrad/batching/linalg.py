@@ -6,11 +6,12 @@ from typing import Any
 
 from portagrad import array_api as xp
 from portagrad.array_api.linalg import factors
-from portagrad.array_api.linalg.norms import count_singular
+from portagrad.array_api.linalg.norms import count_singular, nuclear_norm
 from portagrad.array_api.linalg.products import cross_product
 from portagrad.array_api.linalg.solving import pseudoinverse
-from portagrad.batching.kinds import aligned, by_element, flat, reduction, stacked
+from portagrad.batching.kinds import aligned, by_element, elementwise, flat, reduction, stacked
 from portagrad.batching.rule import Call, rule
+from portagrad.derivatives.linalg.norms import polar_factor, signed_power
 from portagrad.derivatives.linalg.solving import cofactor
 
 stacked(
@@ -29,11 +30,14 @@ stacked(
     xp.linalg.inv,
     xp.linalg.svdvals,
     xp.linalg.trace,
+    nuclear_norm,
+    polar_factor,
     core=2,
 )
 # A tolerance is a number for each matrix.
 stacked(count_singular, pseudoinverse, core=(2, 0))
 reduction(xp.linalg.vector_norm)
+elementwise(signed_power)
 rule(cross_product)(by_element)  # its axis is counted from the end
 
 

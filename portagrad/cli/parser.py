@@ -10,10 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
-from portagrad.cli import backends, bench, check, learn, train
+from portagrad.cli import backends, bench, check, explain, learn, train
 from portagrad.data import DATASETS
 from portagrad.train import ACTIVATIONS, Settings
-from portagrad.train.settings import DTYPES, GRADIENTS
+from portagrad.train.settings import DTYPES, GRADIENTS, OPTIMIZERS, SCHEDULES
 
 TRAIN = """\
 Train a multilayer network. By default it is trained twice, from the same weights:
@@ -57,6 +57,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_bench(commands)
     _add_check(commands)
     _add_learn(commands)
+    _add_explain(commands)
     return parser
 
 
@@ -96,7 +97,14 @@ def _add_train(commands: Commands) -> None:
         "--momentum",
         type=_number(0, below=1),
         metavar="X",
-        help="what is kept of the step before",
+        help="what is kept of the step before, by sgd",
+    )
+    learning.add_argument("--optimizer", choices=tuple(OPTIMIZERS), help="what takes the steps")
+    learning.add_argument(
+        "--schedule", choices=SCHEDULES, help="how the step size goes down, to 0 at the end"
+    )
+    learning.add_argument(
+        "--warmup", type=_whole(0), metavar="N", help="epochs in which the step size goes up first"
     )
     learning.add_argument(
         "--weight-decay", type=_number(0), metavar="X", help="pull of each weight towards 0"
@@ -243,6 +251,51 @@ def _add_learn(commands: Commands) -> None:
     solution.add_argument("name", metavar="NAME", help="the exercise, by name or number")
 
 
+def _add_explain(commands: Commands) -> None:
+    parser = commands.add_parser(
+        "explain",
+        help="write the chain rule of a network as a table, draw a computation",
+        description=explain.CONVENTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=explain.run)
+    parser.add_argument(
+        "target", type=_explained, metavar="TARGET", help="layer sizes, or FILE.py:NAME"
+    )
+    network = parser.add_argument_group("the network, where sizes are given")
+    network.add_argument(
+        "--activation", choices=tuple(explain.ACTIVATIONS), default="tanh",
+        help="what stands between the linear layers (default: tanh)",
+    )  # fmt: skip
+    network.add_argument(
+        "--loss", choices=tuple(explain.LOSSES), default="mse",
+        help="whose gradients flow back (default: mse)",
+    )  # fmt: skip
+    network.add_argument(
+        "--gradients", choices=("manual", "auto"), default="manual",
+        help="hand-derived layers, or the tape (default: manual)",
+    )  # fmt: skip
+    network.add_argument(
+        "--rows", type=_whole(1), default=4, metavar="N", help="samples in the batch (default: 4)"
+    )
+    network.add_argument(
+        "--seed", type=_whole(0), default=0, metavar="N",
+        help="decides weights, inputs and targets (default: 0)",
+    )  # fmt: skip
+    outputs = parser.add_argument_group("what to write")
+    outputs.add_argument(
+        "--output", type=Path, metavar="FILE", help="write the table (.txt, .md or .html)"
+    )
+    outputs.add_argument(
+        "--graph",
+        type=Path,
+        metavar="FILE",
+        help="draw every operation (.svg, or .dot for graphviz)",
+    )
+    _add_timeout(parser, 60.0)
+
+
 def _add_timeout(parser: argparse.ArgumentParser, seconds: float) -> None:
     parser.add_argument(
         "--timeout",
@@ -281,6 +334,11 @@ def _sizes(text: str) -> tuple[int, ...]:
             f"{text!r} is one size; give at least an input and an output size, such as 64,10"
         )
     return tuple(sizes)
+
+
+def _explained(text: str) -> tuple[int, ...] | str:
+    """Layer sizes, or a name in a file."""
+    return text if ":" in text or text.endswith(".py") else _sizes(text)
 
 
 def _positions(text: str) -> list[int]:

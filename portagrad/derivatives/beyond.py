@@ -9,18 +9,13 @@ from portagrad.array import Axis
 from portagrad.array_api.beyond.convolution import full_convolution
 from portagrad.array_api.beyond.cumulative import running_max
 from portagrad.array_api.beyond.order_statistics import order_statistics
-from portagrad.array_api.beyond.stable import times_log
-from portagrad.derivatives.axes import keep_axes
+from portagrad.array_api.beyond.stable import ratio, times_log
+from portagrad.derivatives.axes import from_front, keep_axes
 from portagrad.derivatives.statistical import recurrence_from_the_end
 
 
 def _logsumexp(g: Any, x: Any, out: Any, axis: Axis) -> Any:
     return keep_axes(g, x.shape, axis) * xp.exp(x - keep_axes(out, x.shape, axis))
-
-
-def _xlogy_y(g: Any, x: Any, y: Any) -> Any:
-    nothing = xp.logical_and(xp.equal(x, 0), xp.equal(y, 0))
-    return g * xp.where(nothing, 0.0, x / xp.where(nothing, 1.0, y))
 
 
 def _order_statistics(g: Any, x: Any, out: Any) -> Any:
@@ -59,8 +54,18 @@ def _running_max(g: Any, x: Any, out: Any) -> Any:
     return xp.where(record, recurrence_from_the_end(g / shares, joined), 0.0)
 
 
+def _number_extreme(g: Any, x: Any, out: Any, axis: Axis) -> Any:
+    """Evenly to every number that equals the extreme; a nan equals nothing."""
+    chosen = xp.equal(x, keep_axes(out, x.shape, axis))
+    ties = xp.sum(xp.astype(chosen, x.dtype), axis=from_front(axis, x.ndim), keepdims=True)
+    return xp.where(chosen, keep_axes(g, x.shape, axis) / xp.maximum(ties, 1), 0.0)
+
+
+xp.nanmax.defvjp(x=_number_extreme)
+xp.nanmin.defvjp(x=_number_extreme)
 running_max.defvjp(x=_running_max)
 xp.logsumexp.defvjp(x=_logsumexp)
-times_log.defvjp(x=lambda g, y: g * xp.log(y), y=_xlogy_y)
+times_log.defvjp(x=lambda g, y: g * xp.log(y), y=lambda g, x, y: g * ratio(x, y))
+ratio.defvjp(x=lambda g, y: g / y, y=lambda g, y, out: -g * ratio(out, y))
 order_statistics.defvjp(x=_order_statistics)
 full_convolution.defvjp(x1=lambda g, x2: _convolution(g, x2), x2=lambda g, x1: _convolution(g, x1))

@@ -25,6 +25,14 @@ def _length(x: Any) -> Any:
     return xp.sqrt(x * x + 1) if is_complex(x) else xp.hypot(x, 1.0)
 
 
+def _cosine(x: Any, other: Any, length: Any) -> Any:
+    """x / length: 0 at the origin; along an axis, or between two, where the length is infinite."""
+    endless, side = xp.isinf(x), xp.sign(x)
+    if hasattr(other, "dtype"):
+        side = xp.where(xp.isinf(other), side * math.sqrt(0.5), side)
+    return xp.where(endless, side, _divide_or_zero(xp.where(endless, 0.0, x), length))
+
+
 def _atan(g: Any, x: Any) -> Any:
     length = _length(x)
     return g / length / length
@@ -62,23 +70,30 @@ def _abs(g: Any, x: Any, out: Any) -> Any:
     return g * _divide_or_zero(xp.conj(x), out) if is_complex(x) else g * xp.sign(x)
 
 
+def _is_bound(beyond: Any, x: Any, bound: Any) -> Any:
+    """Is the bound the result: is x beyond it, or is it the nan of the two?"""
+    if not hasattr(bound, "dtype"):
+        return beyond
+    return beyond | ((bound != bound) & (x == x))
+
+
 def _clip_x(g: Any, x: Any, min: Any, max: Any) -> Any:
     """1 inside and at both bounds, 0 outside."""
     if min is not None:
-        g = xp.where(x < min, 0.0, g)
+        g = xp.where(_is_bound(x < min, x, min), 0.0, g)
     if max is not None:
-        g = xp.where(x > max, 0.0, g)
+        g = xp.where(_is_bound(x > max, x, max), 0.0, g)
     return g
 
 
 def _clip_min(g: Any, x: Any, min: Any, max: Any) -> Any:
     """Where the lower bound is the result: where bounds cross, the upper one is."""
-    g = xp.where(x < min, g, 0.0)
+    g = xp.where(_is_bound(x < min, x, min), g, 0.0)
     return g if max is None else xp.where(min > max, 0.0, g)
 
 
 def _clip_max(g: Any, x: Any, min: Any, max: Any) -> Any:
-    above = x > max
+    above = _is_bound(x > max, x, max)
     return xp.where(above if min is None else above | (min > max), g, 0.0)
 
 
@@ -130,8 +145,8 @@ xp.divide.defvjp(x1=lambda g, x2: g / x2, x2=lambda g, x2, out: -g * out / x2)
 xp.exp.defvjp(x=lambda g, out: g * out)
 xp.expm1.defvjp(x=lambda g, x: g * xp.exp(x))
 xp.hypot.defvjp(
-    x1=lambda g, x1, out: g * _divide_or_zero(x1, out),
-    x2=lambda g, x2, out: g * _divide_or_zero(x2, out),
+    x1=lambda g, x1, x2, out: g * _cosine(x1, x2, out),
+    x2=lambda g, x1, x2, out: g * _cosine(x2, x1, out),
 )
 xp.imag.defvjp(x=lambda g, x_dtype: xp.astype(g, x_dtype) * -1j)
 xp.log.defvjp(x=lambda g, x: g / x)

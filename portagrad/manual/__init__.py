@@ -12,7 +12,8 @@ from portagrad.manual.activation import (
     Softmax,
     Tanh,
 )
-from portagrad.manual.backpropagation import backpropagate
+from portagrad.manual.backpropagation import backpropagate, gradients
+from portagrad.manual.layout import AppendOnes, FeaturesFirst
 from portagrad.manual.linear import Linear
 from portagrad.manual.loss import (
     BCELoss,
@@ -50,10 +51,13 @@ __all__ = [
     "GELU",
     "Softmax",
     "Sequential",
+    "AppendOnes",
+    "FeaturesFirst",
     "Loss",
     "MSELoss",
     "BCELoss",
     "BCEWithLogitsLoss",
     "CrossEntropyLoss",
     "backpropagate",
+    "gradients",
 ]

@@ -41,6 +41,10 @@ class Parameter(module.Parameter):
         module.require_same_shape(self.name, self._data, data)
         self._data = data
 
+    def stand_in(self, leaf: Any) -> Parameter:
+        """Something that has the leaf as its `data`, which is what layers ask for."""
+        return leaf if isinstance(leaf, Parameter) else StandIn(leaf, self.name)
+
     def add_gradient(self, gradient: Array) -> None:
         """Accumulate: a parameter used in several places gets the sum."""
         gradient = in_dtype(gradient, self._data.dtype)
@@ -48,6 +52,20 @@ class Parameter(module.Parameter):
 
     def __repr__(self) -> str:
         return f"Parameter({self.name + ', ' if self.name else ''}shape={tuple(self._data.shape)})"
+
+
+class StandIn(Parameter):
+    """What stands for a parameter in a copy of a module around other leaves."""
+
+    __slots__ = ()
+
+    def __init__(self, leaf: Any, name: str) -> None:
+        # Not Parameter.__init__: the leaf is kept as it is, a value that is traced as well.
+        self._data, self.grad, self.name = leaf, None, name
+
+    def as_leaf(self) -> Any:
+        """The leaf."""
+        return self._data
 
 
 class Module(module.Module):

@@ -11,7 +11,8 @@ from portagrad.nn.activation import (
     Softmax,
     Tanh,
 )
-from portagrad.nn.backpropagation import backpropagate
+from portagrad.nn.backpropagation import backpropagate, gradients
+from portagrad.nn.layout import AppendOnes, FeaturesFirst
 from portagrad.nn.linear import Linear
 from portagrad.nn.loss import (
     BCELoss,
@@ -44,10 +45,13 @@ __all__ = [
     "GELU",
     "Softmax",
     "Sequential",
+    "AppendOnes",
+    "FeaturesFirst",
     "Loss",
     "MSELoss",
     "BCELoss",
     "BCEWithLogitsLoss",
     "CrossEntropyLoss",
     "backpropagate",
+    "gradients",
 ]

@@ -30,6 +30,7 @@ Software 4 (1982) 75.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -208,6 +209,7 @@ class _Line:
         self.f, self.x, self.direction = f, x, direction
         self.forward, self.order = method == "forward", ORDERS[method]
         self.here = plain(f(x))
+        self.refused: Exception | None = None
         kinds = [d for d in (x.dtype, self.here.dtype) if d.kind == "f"]
         self.roundoff = max(float(np.finfo(kind).eps) for kind in kinds)
         self.moving = direction != 0
@@ -225,8 +227,13 @@ class _Line:
         # What was really stepped: h is rounded as it is added.
         took = (ahead.astype(np.float64) - behind)[self.moving] / self.direction[self.moving]
         real = float(np.mean(took)) if took.size else h
-        above = plain(self.f(ahead))
-        below = self.here if self.forward else plain(self.f(behind))
+        try:
+            above = plain(self.f(ahead))
+            below = self.here if self.forward else plain(self.f(behind))
+        except (ArithmeticError, ValueError) as refused:
+            # math.log(-1) raises where np.log(-1) is nan: this step left the function's domain.
+            self.refused = refused
+            return np.full(self.here.shape, np.nan), math.inf
         size = float(np.max(np.abs(above), initial=0.0))
         difference = above.astype(np.float64) - below.astype(np.float64)
         return difference / (real or h), 2 * self.roundoff * size / abs(real or h)
@@ -235,7 +242,8 @@ class _Line:
         """The quotient, and its error by that with twice the step."""
         slope, rounding = self.single(h)
         coarse, _ = self.single(2 * h)
-        return slope, np.abs(coarse - slope) + rounding
+        error = np.abs(coarse - slope) + rounding
+        return slope, np.where(np.isnan(error), np.inf, error)
 
     def best(self, step: float | None) -> tuple[Floats, Floats]:
         """The quotient with the best step; of two possible lengths, the better one's."""
@@ -244,8 +252,10 @@ class _Line:
         slope, error = self.quotient(steps[0])
         for h in steps[1:]:
             other, its_error = self.quotient(h)
-            better = its_error < np.where(np.isnan(error), np.inf, error)
+            better = its_error < error
             slope, error = np.where(better, other, slope), np.where(better, its_error, error)
+        if self.refused is not None and np.all(np.isnan(slope)):
+            raise self.refused
         return slope, error
 
     def extrapolated(
@@ -255,7 +265,7 @@ class _Line:
         widest = step or WIDEST * self.lengths[0]
         first, allowed = slope, error
         above: list[Floats] = []
-        # Wide steps may leave the function's domain: they give nan here, and are passed over.
+        # Wide steps may leave the function's domain: nan, which is passed over.
         with np.errstate(all="ignore"):
             for level in range(LEVELS):
                 quotient, rounding = self.single(widest / SHRINK**level)

@@ -11,6 +11,7 @@ import numpy as np
 
 from portagrad import array_api as xp
 from portagrad.autograd import grad, jvp
+from portagrad.autograd.lifting import array_of
 from portagrad.backend import asarray, backend_of, to_numpy
 from portagrad.errors import ArgumentError, NotDifferentiableError, PortagradError
 from portagrad.primitive import innermost
@@ -136,7 +137,7 @@ def check_gradient(
 
 
 def _floating(arg: Any) -> bool:
-    leaves = tree_leaves(arg)
+    leaves = [array_of(leaf) for leaf in tree_leaves(arg)]
     return bool(leaves) and all(
         isinstance(leaf, float) or (hasattr(leaf, "dtype") and "float" in str(leaf.dtype))
         for leaf in leaves
@@ -156,7 +157,7 @@ class _Check:
         random: np.random.Generator,
     ) -> None:
         self.args, self.moving, self.random = args, moving, random
-        self.start = [asarray(leaf) for i in moving for leaf in tree_leaves(args[i])]
+        self.start = [asarray(array_of(leaf)) for i in moving for leaf in tree_leaves(args[i])]
         self.names = [
             ".".join(filter(None, (f"argument {i}", path_name(path))))
             for i in moving

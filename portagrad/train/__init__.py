@@ -21,6 +21,7 @@ from portagrad.train.loop import (
 )
 from portagrad.train.network import ACTIVATIONS as ACTIVATIONS
 from portagrad.train.network import build as build
+from portagrad.train.norms import GradientNorms as GradientNorms
 from portagrad.train.settings import RECIPES as RECIPES
 from portagrad.train.settings import Settings as Settings
 
@@ -30,6 +31,7 @@ __all__ = [
     "DivergedError",
     "Epoch",
     "GradientDifference",
+    "GradientNorms",
     "History",
     "Learner",
     "Result",

@@ -20,7 +20,6 @@ from portagrad.data import Dataset, Samples, check_labels, count_correct, load
 from portagrad.data.dataset import Floats
 from portagrad.errors import ArgumentError
 from portagrad.module import Module
-from portagrad.optim import SGD
 from portagrad.train.agreement import GradientDifference
 from portagrad.train.evaluation import CountCorrect, predict
 from portagrad.train.history import Epoch, History
@@ -162,7 +161,7 @@ def run(
 
     with use_backend(backend):
         wings = WINGS if settings.gradients == "both" else (settings.gradients,)
-        learners = [_learner(settings, objective, wing) for wing in wings]
+        learners = [_learner(settings, objective, wing, len(dataset.train)) for wing in wings]
         difference = GradientDifference() if settings.gradients == "both" else None
 
         def tell(epochs: Sequence[Epoch]) -> None:
@@ -201,17 +200,12 @@ def _require_dtype(backend: Backend, dtype: str) -> None:
         ) from error
 
 
-def _learner(settings: Settings, objective: Objective, name: str) -> Learner:
+def _learner(settings: Settings, objective: Objective, name: str, samples: int) -> Learner:
     wing = manual if name == "manual" else nn
     network = build(
         wing, settings.layers, settings.activation, seed=settings.seed, dtype=settings.dtype
     )
-    optimizer = SGD(
-        network.parameters(),
-        learning_rate=settings.learning_rate,
-        momentum=settings.momentum,
-        weight_decay=settings.weight_decay,
-    )
+    optimizer = settings.optimizer_of(network.parameters(), samples)
     return Learner(network, objective.loss(wing), optimizer)
 
 

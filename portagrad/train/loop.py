@@ -16,6 +16,7 @@ from portagrad.train.agreement import GradientDifference
 from portagrad.train.evaluation import CountCorrect, evaluate, on_host
 from portagrad.train.history import Epoch, History
 from portagrad.train.learner import Learner
+from portagrad.train.norms import GradientNorms
 
 
 def fit(
@@ -30,6 +31,7 @@ def fit(
     seed: int = 0,
     test: tuple[Array, Array] | None = None,
     count_correct: CountCorrect | None = None,
+    norms: GradientNorms | None = None,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> History:
     """Train a network of either wing.
@@ -41,7 +43,8 @@ def fit(
     the order of the batches, the same on every library. `test` is held-out data
     to measure after each epoch; `count_correct`, as
     `portagrad.data.count_correct`, counts right predictions where there is such
-    a thing. `on_epoch` is told of each epoch as it ends.
+    a thing. `norms` watches the gradients in every step. `on_epoch` is told of
+    each epoch as it ends.
 
     The losses stay on the device until an epoch ends, so no step waits for it.
     An exception, Ctrl-C among them, leaves the network as the last step did.
@@ -72,6 +75,7 @@ def fit(
         seed=seed,
         test=test,
         count_correct=count_correct,
+        norms=norms,
         on_epoch=tell,
     )[0]
 
@@ -87,12 +91,13 @@ def fit_together(
     test: tuple[Array, Array] | None = None,
     count_correct: CountCorrect | None = None,
     difference: GradientDifference | None = None,
+    norms: GradientNorms | None = None,
     on_epoch: Callable[[Sequence[Epoch]], None] | None = None,
 ) -> list[History]:
     """Train several networks in step, all on the same batches.
 
     `difference` watches the gradients of the first two at every step, before
-    they are used. Everything else is as for `fit`.
+    they are used; `norms` those of the first. Everything else is as for `fit`.
     """
     if epochs < 1:
         raise ArgumentError(f"fit: epochs must be at least 1, got {epochs}")
@@ -110,6 +115,8 @@ def fit_together(
                 history.seconds += perf_counter() - began
             if difference is not None:
                 difference.watch(learners[0].network, learners[1].network)
+            if norms is not None:
+                norms.watch(learners[0].network)
             for learner, history in zip(learners, histories, strict=True):
                 began = perf_counter()
                 learner.update()

@@ -1,4 +1,4 @@
-"""What both suites need: pytest in a process of its own, its results, the page in docs/."""
+"""What all suites need: pytest in a process of its own, its results, the page in docs/."""
 
 from __future__ import annotations
 
@@ -7,18 +7,25 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 PAGE = CHECKOUT / "docs" / "peer-suites.md"
+#: The environment variable that names the library under the Tensors of bound.py.
+BACKEND = "PORTAGRAD_PEER_BACKEND"
+#: Every error of portagrad's against a conversion, as the runs without conversion raise it.
+REFUSAL = "is forbidden in this run"
 
 
 @dataclass
 class Results:
     """The tests of one run, by name: what became of each, and why."""
 
+    date: str
     passed: set[str] = field(default_factory=set)
     failed: dict[str, str] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
@@ -37,31 +44,55 @@ class Results:
         else:
             self.passed.add(name)
 
+    @property
+    def refused(self) -> int:
+        """How many failed because the code under test wanted a NumPy array."""
+        return sum(REFUSAL in reason for reason in self.failed.values())
+
+    def reasons(self) -> Counter[str]:
+        """Why the other tests failed, and how often each."""
+        return Counter(why[:160] for why in self.failed.values() if REFUSAL not in why)
+
 
 def _reason(trouble: ElementTree.Element) -> str:
-    lines = [line[4:].strip() for line in (trouble.text or "").splitlines() if line[:2] == "E "]
-    return next((line for line in lines if line), trouble.get("message", ""))
+    """The last error of the chain: pytest shows what an error came from before the error."""
+    lines = [line[2:].strip() for line in (trouble.text or "").splitlines() if line[:2] == "E "]
+    errors = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Warning|Failed)\b", line)]
+    refused = [line for line in lines if REFUSAL in line]
+    return next(iter([*refused[-1:], *errors[-1:], *lines]), trouble.get("message", ""))
 
 
 def read(junit: Path) -> Results:
     """The results in a JUnit file."""
-    results = Results()
-    for case in ElementTree.parse(junit).iter("testcase"):
+    tree = ElementTree.parse(junit)
+    suite = next(tree.iter("testsuite"))
+    results = Results((suite.get("timestamp") or "")[:10])
+    for case in tree.iter("testcase"):
         results.add(f"{case.get('classname')}::{case.get('name')}", case)
     return results
 
 
 def pytest(
-    arguments: list[str], junit: Path, *, cwd: Path, path: list[Path], **environment: str
+    arguments: Iterable[str | Path],
+    junit: Path,
+    *,
+    cwd: Path,
+    path: Iterable[Path] = (),
+    environment: dict[str, str],
 ) -> Results:
-    """Run pytest in a process of its own, with `path` before everything on its import path."""
+    """Run pytest in a process of its own, with `path` before everything on its import path.
+
+    A run whose JUnit file is there has finished, and is not repeated.
+    """
+    if junit.exists():
+        return read(junit)
     before = os.environ.get("PYTHONPATH")
     folders = [*map(str, path), str(CHECKOUT), str(CHECKOUT / "backends"), before or ""]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short"]
-    log = junit.with_suffix(".log")
+    log, unfinished = junit.with_suffix(".log"), junit.with_suffix(".part")
     with log.open("w", encoding="utf-8") as out:
         code = subprocess.run(
-            [*command, f"--junitxml={junit}", *arguments],
+            [*command, f"--junitxml={unfinished}", *map(str, arguments)],
             cwd=cwd,
             env=os.environ | environment | {"PYTHONPATH": os.pathsep.join(filter(None, folders))},
             stdout=out,
@@ -69,7 +100,8 @@ def pytest(
             check=False,
         ).returncode
     if code not in (0, 1, 5):  # all passed, some failed, there were none
-        raise SystemExit(f"pytest stopped with exit code {code}; see {log}")
+        raise SystemExit(f"pytest stopped with exit code {code}:\n{log.read_text('utf-8')[-2000:]}")
+    unfinished.rename(junit)
     return read(junit)
 
 
@@ -80,10 +112,33 @@ def versions(*names: str) -> str:
     return ", ".join([*found, f"Python {python}"])
 
 
+def commit(checkout: Path) -> str:
+    """The commit of a checkout, for the page."""
+    command = ["git", "-C", str(checkout), "log", "-1", "--format=%h of %cs"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def table(header: list[str], rows: list[list[object]]) -> str:
     """A Markdown table."""
     lines = [header, ["---"] * len(header), *([str(cell) for cell in row] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def without_conversion(found: dict[str, Results], whole: Iterable[str]) -> str:
+    """The table of a suite in which conversion is forbidden, and why what else failed did."""
+    rows: list[list[object]] = []
+    for name, each in found.items():
+        other = len(each.failed) - each.refused
+        counts = [len(each.passed), each.refused, other, len(each.skipped)]
+        rows.append([f"**{name}**" if name in whole else name, *counts, each.date])
+    sums: list[object] = [sum(int(str(row[i])) for row in rows) for i in range(1, 5)]
+    header = ["package", "passed", "conversion refused", "failed otherwise", "skipped there"]
+    lines = [
+        f"- {name}: {count} × `{reason.replace('`', '')}`"
+        for name, each in found.items()
+        for reason, count in each.reasons().most_common()
+    ]
+    return "\n".join([table([*header, "run on"], [*rows, ["all", *sums, ""]]), "", *lines])
 
 
 def write_section(name: str, text: str) -> None:

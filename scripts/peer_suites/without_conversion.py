@@ -1,15 +1,17 @@
-"""A pytest plugin: SciPy's own code may not turn a Tensor into a NumPy array.
+"""A pytest plugin: the code under test may not turn a Tensor into a NumPy array.
 
 Its tests may: an assertion has to read the values it compares. Who asks is seen
-from the stack: the innermost frame that is neither NumPy's nor portagrad's. Where that is SciPy's
-code, and none of its functions that are there for tests only, the conversion
-raises, as it does for every Tensor that is being differentiated.
+from the stack: the innermost frame that is neither NumPy's nor portagrad's, nor one of
+the functions that pass on what others ask for. Where that is code of SciPy's or of
+scikit-learn's, and none of what they have for tests only, the conversion raises, as it
+does for every Tensor that is being differentiated. Without `array_api_dispatch`
+scikit-learn is meant to convert, and may.
 """
 
 from __future__ import annotations
 
 import sys
-from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -20,12 +22,19 @@ import pytest
 import portagrad
 from portagrad.autograd.tensor import Tensor
 from portagrad.errors import NotDifferentiableError
+from scripts.peer_suites.report import REFUSAL
 
-#: Both pass on what others ask for.
-BETWEEN = (numpy.__path__[0], portagrad.__path__[0])
-SCIPY = str(Path(import_module("scipy").__path__[0]))
-#: What `scipy/_lib/_array_api.py` has for tests: see the docstrings there.
+SPECS = [spec for spec in map(find_spec, ("scipy", "sklearn")) if spec is not None]
+PEERS = tuple(str(Path(str(spec.origin)).parent) for spec in SPECS)
+#: They pass on what others ask for.
+BETWEEN = (
+    numpy.__path__[0],
+    portagrad.__path__[0],
+    *(f"{peer}/utils/_array_api.py" for peer in PEERS),
+)
+#: What is there for tests: see the docstrings in `scipy/_lib/_array_api.py`.
 FOR_TESTS = ("xp_assert_", "assert_", "_strict_check", "_xp_copy_to_numpy")
+TEST_FILES = ("/tests/", "/utils/_testing.py", "/utils/estimator_checks.py")
 
 
 def asks_for_tests(frame: FrameType | None) -> bool:
@@ -34,18 +43,24 @@ def asks_for_tests(frame: FrameType | None) -> bool:
         frame = frame.f_back
     if frame is None:
         return False
-    file, function = frame.f_code.co_filename, frame.f_code.co_name
-    if not file.startswith(SCIPY) or "/tests/" in file.removeprefix(SCIPY).replace("\\", "/"):
+    file, function = frame.f_code.co_filename.replace("\\", "/"), frame.f_code.co_name
+    peer = next((peer for peer in PEERS if file.startswith(peer)), None)
+    if peer is None or any(part in file.removeprefix(peer) for part in TEST_FILES):
         return True
-    return function.startswith(FOR_TESTS)
+    return function.startswith(FOR_TESTS) or (peer.endswith("sklearn") and not dispatches())
+
+
+def dispatches() -> bool:
+    """Is scikit-learn to keep arrays as they are?"""
+    return bool(sys.modules["sklearn"].get_config()["array_api_dispatch"])
 
 
 def guarded(method: Any) -> Any:
-    """A way out of a Tensor, closed to SciPy's own code."""
+    """A way out of a Tensor, closed to the code under test."""
 
     def convert(self: Any, *args: Any, **keywords: Any) -> Any:
         if not asks_for_tests(sys._getframe(1)):
-            raise NotDifferentiableError(f"{method.__name__} is forbidden in this run")
+            raise NotDifferentiableError(f"{method.__name__} {REFUSAL}")
         return method(self, *args, **keywords)
 
     return convert

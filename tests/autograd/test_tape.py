@@ -223,6 +223,10 @@ def test_absorbing_zeros_keep_infinite_slopes_out(float64):
             twice = pg.grad(lambda x: xp.sum(pg.grad(masked)(x)))(x)
             np.testing.assert_allclose(pg.to_numpy(twice)[2], 2 / 64 - 1 / 32 - 1 / 16)
             assert np.isinf(float(pg.grad(xp.sqrt)(0.0)))  # a pole is not hidden
+            # forward, what is constant where the slope is infinite
+            start = xp.asarray([0.0, 4.0], dtype=float64)
+            moved = pg.jvp(lambda x: xp.sqrt(xp.where(x > 0, x, 0.0)), (start,), (start,))[1]
+            np.testing.assert_allclose(pg.to_numpy(moved), [0.0, 1.0])
     x = leaf(0.0)
     with pg.absorbing_zeros():
         y = xp.where(x > 0, x**0.5, x)

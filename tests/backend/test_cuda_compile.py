@@ -30,7 +30,10 @@ SOURCES = {
         )
         for lanes in LANES
     ],
-    "columns": ["column_sum<{T}, {T}>", "column_sum<__half, float>"],
+    "columns": [
+        *("column_sum<{T}, {T}>", "column_sum<__half, float>", "column_sum<float, __half>"),
+        *("column_sum<__nv_bfloat16, float>", "column_sum<float, __nv_bfloat16>"),
+    ],
 }
 
 

@@ -82,6 +82,34 @@ def test_the_estimated_error_is_no_smaller_than_the_error(method, name):
         assert error <= 1e-6 * max(1, abs(right))
 
 
+def test_a_step_that_leaves_the_domain_is_passed_over():
+    import math
+
+    for way in ({}, {"richardson": True}):
+        slope, error = numerical_derivative(math.log, 1e-6, with_error=True, **way)
+        assert abs(slope - 1e6) <= error < 10
+
+    def p_log_p(p: Any) -> Any:
+        if np.any(p < 0):
+            raise ValueError("no probability")
+        return np.sum(p * np.log(p))
+
+    found = numerical_jacobian(p_log_p, np.asarray([0.02, 0.7]), richardson=True)
+    np.testing.assert_allclose(found, 1 + np.log([0.02, 0.7]), rtol=1e-10)
+    with pytest.raises(ValueError, match="math domain error"):
+        numerical_derivative(math.log, -1.0)
+
+
+def test_what_the_function_refuses_everywhere_comes_through():
+    def f(x: float) -> float:
+        if x != 1.0:
+            raise ValueError("only at 1")
+        return x
+
+    with pytest.raises(ValueError, match="only at 1"):
+        numerical_derivative(f, 1.0)
+
+
 @pytest.mark.parametrize("method", ["forward", "central"])
 def test_extrapolation_gains_digits(method):
     slope, error = numerical_derivative(

@@ -28,7 +28,7 @@ class Function(Peer):
         raise NotImplementedError
 
     def forward(self) -> None:
-        self.pull, self.result = make_vjp(self.value, self.arguments)
+        self.pull, self.result = make_vjp(self.value)(self.arguments)
 
     def backward(self) -> None:
         self.gradients = self.pull(1.0 if self.g is None else self.g)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from portagrad import array_api as xp
 from portagrad.array import Array, Axis, DType
 from portagrad.array_api.data_type import is_complex, is_inexact
+from portagrad.backend import namespace
+from portagrad.primitive import primitive
 
 
 def nan_to_num(
@@ -72,18 +73,24 @@ def nancumprod(x: Array, /, *, axis: int | None = None) -> Array:
     return xp.cumulative_prod(_filled(x, 1.0), axis=axis)
 
 
+@primitive
 def nanmax(x: Array, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """The largest element that is not nan; nan where there is none."""
-    return _extreme(xp.max, x, -math.inf, axis, keepdims)
+    return _extreme("max", x, -math.inf, axis, keepdims)
 
 
+@primitive
 def nanmin(x: Array, /, *, axis: Axis = None, keepdims: bool = False) -> Array:
     """The smallest element that is not nan; nan where there is none."""
-    return _extreme(xp.min, x, math.inf, axis, keepdims)
+    return _extreme("min", x, math.inf, axis, keepdims)
 
 
-def _extreme(function: Any, x: Array, least: float, axis: Axis, keepdims: bool) -> Array:
-    best = function(_filled(x, least), axis=axis, keepdims=keepdims)
+def _extreme(name: str, x: Array, least: float, axis: Axis, keepdims: bool) -> Array:
+    """Of a plain array: what a nan is replaced by would be one of the equals of a `least`."""
+    extreme = getattr(namespace(x), name)
+    if not is_inexact(x):
+        return extreme(x, axis=axis, keepdims=keepdims)
+    best = extreme(_filled(x, least), axis=axis, keepdims=keepdims)
     nothing = xp.all(xp.isnan(x), axis=axis, keepdims=keepdims)
     return xp.where(nothing, math.nan, best)
 

@@ -10,7 +10,7 @@ from portagrad.array import Array, ArrayLike, Axis, Shape
 from portagrad.array_api.beyond.lifting import alike
 from portagrad.backend import backend_of, namespace
 from portagrad.errors import ArgumentError
-from portagrad.primitive import detached, innermost, primitive
+from portagrad.primitive import detached, innermost, primitive, settled, traced_types
 
 #: Where among n sorted elements the q-quantile lies is q (n + 1 - a - b) + a - 1: Hyndman and
 #: Fan, "Sample Quantiles in Statistical Packages" (1996), whose numbers are 4 to 9.
@@ -140,12 +140,29 @@ def _pick(lines: Any, q: Any, count: Any, method: str) -> Any:
         between = xp.equal(low, place)
         return xp.where(between, below, (below + above) / 2)
     part = place - low
+    if type(settled(q)) in traced_types:
+        above = _beyond(lines, place, above, below, count)
     # From an infinite neighbour nothing is taken where nothing of it is wanted.
     apart = xp.where(xp.equal(below, above), 0.0, above) - xp.where(
         xp.equal(below, above), 0.0, below
     )
     useless = xp.logical_and(xp.equal(part, 0), xp.logical_not(xp.isfinite(apart)))
     return below + part * xp.where(useless, 0.0, apart)
+
+
+def _beyond(lines: Any, place: Any, above: Any, below: Any, count: Any) -> Any:
+    """`above`, but where q hits an element exactly: the value that gives the slope in q there.
+
+    That is a kink, whose slope is the mean of the two sides; at either end there is one side.
+    Nothing is taken of this value, so that only the slope minds.
+    """
+    exact = xp.equal(place, xp.floor(place))
+    before = _at(lines, xp.maximum(place - 1, 0))
+    last = xp.greater_equal(place, xp.zeros_like(place) + (count - 1))
+    first = xp.less_equal(place, 0)
+    rise = xp.where(last, below - before, (above - before) / 2)
+    rise = xp.where(first, above - below, rise)
+    return xp.where(exact, below + rise, above)
 
 
 def _at(lines: Any, places: Any) -> Any:

@@ -22,6 +22,12 @@ def vector_norm(x: Array, /, *, axis: Axis = None, keepdims: bool = False, ord: 
     return namespace(x).linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
 
 
+@primitive
+def nuclear_norm(x: Array, /) -> Array:
+    """The sum of the singular values."""
+    return statistical.sum(svdvals(x), axis=-1)
+
+
 def matrix_norm(
     x: Array,
     /,
@@ -34,7 +40,7 @@ def matrix_norm(
     if ord == "fro" or ord is None:
         return vector_norm(x, axis=(-2, -1), keepdims=keepdims)
     if ord == "nuc":
-        norm = statistical.sum(svdvals(x), axis=-1)
+        norm = nuclear_norm(x)
     elif ord in (2, -2):
         norm = _extreme(svdvals(x), ord)
     elif ord in (1, -1):

@@ -123,8 +123,8 @@ def _chi_square_density(v: Any, x: Any) -> Any:
 
 
 def _f_density(dfn: Any, dfd: Any, x: Any) -> Any:
-    part = dfn * x / (dfn * x + dfd)
-    return beta_density(dfn / 2, dfd / 2, part) * part / x * (1 - part)
+    share = dfn / (dfn * x + dfd)
+    return beta_density(dfn / 2, dfd / 2, share * x) * share * (1 - share * x)
 
 
 def _t_density(df: Any, t: Any) -> Any:

@@ -10,10 +10,11 @@ from typing import Any
 
 from portagrad import array_api as xp
 from portagrad.array import Array, ArrayLike, Axis
-from portagrad.array_api.beyond.stable import as_arrays, log_sigmoid
+from portagrad.array_api.beyond.stable import as_arrays, log_sigmoid, ratio
 from portagrad.array_api.beyond.stable import logsumexp as logsumexp_of
 from portagrad.array_api.special.series import exponential_quotient, logarithm_quotient
-from portagrad.primitive import kernel
+from portagrad.backend import namespace
+from portagrad.primitive import kernel, primitive
 
 
 @kernel
@@ -97,10 +98,13 @@ def logsumexp(
     """log Σ b exp(a) along axes; with `return_sign` the logarithm of the size, and the sign."""
     if b is None and not return_sign:
         return logsumexp_of(a, axis=axis, keepdims=keepdims)
-    largest = xp.max(a, axis=axis, keepdims=True)
-    shift = xp.where(xp.isfinite(largest), largest, 0.0)
-    parts = xp.exp(xp.subtract(a, shift))
-    total = xp.sum(parts if b is None else xp.multiply(parts, b), axis=axis, keepdims=True)
+    if b is None:
+        shift = _finite(xp.max(xp.stop_gradient(a), axis=axis, keepdims=True))
+        parts = xp.exp(xp.subtract(a, shift))
+    else:
+        elements, weights = xp.broadcast_arrays(*as_arrays(a, b))
+        parts, shift = _weighed(elements, weights, axis)
+    total = xp.sum(parts, axis=axis, keepdims=True)
     sign = xp.sign(total)
     value = xp.add(xp.log(xp.abs(total) if return_sign else total), shift)
     if not keepdims:
@@ -108,16 +112,56 @@ def logsumexp(
     return (value, sign) if return_sign else value
 
 
-def softmax(x: Array, /, axis: Axis = None) -> Array:
-    """exp(x) / Σ exp(x) along axes."""
-    parts = xp.exp(_below_largest(x, axis))
-    return xp.divide(parts, xp.sum(parts, axis=axis, keepdims=True))
+@primitive
+def weigh(x: Array, weight: Array, /) -> Array:
+    """x times its weight, and 0 where that is 0, whatever x is."""
+    library = namespace(x, weight)
+    product = x * weight
+    return library.where(library.equal(weight, 0), library.zeros_like(product), product)
 
 
-def log_softmax(x: Array, /, axis: Axis = None) -> Array:
-    """x - log Σ exp(x) along axes."""
+weigh.defvjp(x=lambda g, weight: weigh(g, weight), weight=lambda g, x: g * x)
+
+
+def _weighed(a: Any, b: Any, axis: Axis) -> tuple[Any, Any]:
+    """b exp(a - shift), and the shift, which what has weight 0 has no part in.
+
+    Nor has it one in the derivative where its exp is no number: 0 times infinity.
+    """
+    nothing = xp.equal(b, 0)
+    shift = _finite(
+        xp.max(xp.where(nothing, -math.inf, xp.stop_gradient(a)), axis=axis, keepdims=True)
+    )
+    beyond = xp.logical_and(nothing, xp.logical_not(xp.less(a - shift, 80.0)))
+    a = xp.where(beyond, xp.stop_gradient(a), a)
+    return weigh(xp.exp(xp.subtract(a, shift)), b), shift
+
+
+def _finite(x: Any) -> Any:
+    return xp.where(xp.isfinite(x), x, 0.0)
+
+
+def softmax(x: Array, /, axis: Axis = None, *, where: Array | None = None) -> Array:
+    """exp(x) / Σ exp(x) along axes; of the elements in `where`, if given, and 0 elsewhere."""
+    if where is None:
+        parts = xp.exp(_below_largest(x, axis))
+        return xp.divide(parts, xp.sum(parts, axis=axis, keepdims=True))
+    below = _below_largest(xp.where(where, x, -math.inf), axis)
+    parts = xp.where(where, xp.exp(xp.where(where, below, 0.0)), 0.0)
+    total = xp.sum(parts, axis=axis, keepdims=True)
+    chosen = xp.any(where, axis=axis, keepdims=True)
+    return xp.divide(parts, xp.where(chosen, total, 1.0))
+
+
+def log_softmax(x: Array, /, axis: Axis = None, *, where: Array | None = None) -> Array:
+    """x - log Σ exp(x) along axes; of the elements in `where`, if given, and -inf elsewhere."""
+    if where is not None:
+        x = xp.where(where, x, -math.inf)
     below = _below_largest(x, axis)
-    return xp.subtract(below, logsumexp_of(below, axis=axis, keepdims=True))
+    if where is None:
+        return xp.subtract(below, logsumexp_of(below, axis=axis, keepdims=True))
+    total = logsumexp_of(below, axis=axis, keepdims=True)
+    return xp.where(where, xp.subtract(below, total), -math.inf)
 
 
 def _below_largest(x: Array, axis: Axis) -> Array:
@@ -129,13 +173,21 @@ def _below_largest(x: Array, axis: Axis) -> Array:
 def boxcox(x: ArrayLike, lmbda: ArrayLike, /) -> Array:
     """(x^λ - 1) / λ, log(x) for λ = 0."""
     base, exponent = as_arrays(x, lmbda)
-    return _power_minus_one(xp.log(base), exponent)
+    return _box_cox(base, base, xp.log, exponent)
 
 
 def boxcox1p(x: ArrayLike, lmbda: ArrayLike, /) -> Array:
     """((1 + x)^λ - 1) / λ, log(1 + x) for λ = 0."""
     base, exponent = as_arrays(x, lmbda)
-    return _power_minus_one(xp.log1p(base), exponent)
+    return _box_cox(base, xp.add(base, 1.0), xp.log1p, exponent)
+
+
+def _box_cox(x: Any, base: Any, logarithm: Any, exponent: Any) -> Any:
+    """(base^λ - 1) / λ by the logarithm, which a base of 0 has not, and λ > 0 does not need."""
+    end = xp.logical_and(xp.equal(base, 0), xp.greater(exponent, 0))
+    positive = xp.where(end, exponent, 1.0)
+    at_end = xp.divide(xp.subtract(xp.pow(xp.where(end, base, 1.0), positive), 1), positive)
+    return xp.where(end, at_end, _power_minus_one(logarithm(xp.where(end, 1.0, x)), exponent))
 
 
 def _power_minus_one(logarithm: Any, exponent: Any) -> Any:
@@ -190,22 +242,18 @@ def pseudo_huber(delta: ArrayLike, r: ArrayLike, /) -> Array:
     return xp.where(usable, value, xp.where(xp.less(limit, 0), math.inf, xp.zeros_like(limit)))
 
 
-def _relative_entropy_x(g: Any, x: Any, y: Any) -> Any:
-    return g * (xp.log(x / y) + 1)
-
-
-def _times_log1p_y(g: Any, x: Any, y: Any) -> Any:
-    nothing = xp.logical_and(xp.equal(x, 0), xp.equal(y, -1))
-    return g * xp.where(nothing, 0.0, x / xp.where(nothing, 1.0, y + 1))
-
-
-def _over(g: Any, x: Any, y: Any) -> Any:
-    nothing = xp.logical_and(xp.equal(x, 0), xp.equal(y, 0))
-    return -g * xp.where(nothing, 0.0, x / xp.where(nothing, 1.0, y))
+@primitive
+def log_ratio(x: Array, y: Array, /) -> Array:
+    """log(x / y), whose derivative by y is no limit of quotients where x is 0."""
+    library = namespace(x, y)
+    return library.log(x / y)
 
 
 entr.defvjp(x=lambda g, x: -g * (xp.log(x) + 1))
-relative_entropy.defvjp(x=_relative_entropy_x, y=_over)
-times_log1p.defvjp(x=lambda g, y: g * xp.log1p(y), y=_times_log1p_y)
+log_ratio.defvjp(x=lambda g, x: g / x, y=lambda g, y: -g / y)
+relative_entropy.defvjp(
+    x=lambda g, x, y: g * (log_ratio(x, y) + 1), y=lambda g, x, y: -g * ratio(x, y)
+)
+times_log1p.defvjp(x=lambda g, y: g * xp.log1p(y), y=lambda g, x, y: g * ratio(x, y + 1))
 expit.defvjp(x=lambda g, out: g * out * (1 - out))
 logit.defvjp(x=lambda g, x: g / (x * (1 - x)))

@@ -7,6 +7,7 @@ from typing import Any
 
 from portagrad import array_api as xp
 from portagrad.array import Array
+from portagrad.array_api.data_type import is_complex
 from portagrad.array_api.special.library import of_library
 from portagrad.primitive import primitive
 
@@ -80,18 +81,50 @@ def ndtri_exp(y: Array, /) -> Array:
     return of_library("ndtri_exp", y)
 
 
+#: Where exp(-x² / 2) is 0 in every precision, and its derivatives, which are not at infinity.
+_END = 60.0
+
+
+def _within(x: Any) -> Any:
+    """x, as far out as the bell reaches."""
+    return x if is_complex(x) else xp.clip(x, -_END, _END)
+
+
 def _bell(x: Any) -> Any:
+    x = _within(x)
     return xp.exp(x * x * -0.5) / ROOT_TWO_PI
 
 
-erf.defvjp(x=lambda g, x: g * (xp.exp(-x * x) * TWO_BY_ROOT_PI))
-erfc.defvjp(x=lambda g, x: g * (xp.exp(-x * x) * -TWO_BY_ROOT_PI))
+def _error_slope(x: Any) -> Any:
+    x = _within(x)
+    return xp.exp(-x * x) * TWO_BY_ROOT_PI
+
+
+#: The inverse of Mills' ratio is -x Σ c_k x^(-2k) far below 0 (an asymptotic series).
+_MILLS = (1.0, 1.0, -2.0, 10.0, -74.0, 706.0, -8162.0)
+
+
+def _log_ndtr(g: Any, x: Any, out: Any) -> Any:
+    """The bell over the distribution function; far out their logarithms cancel too much."""
+    far = x < -25.0
+    inside = xp.clip(xp.where(far, 0.0, x), None, _END)
+    inner = xp.exp(inside * inside * -0.5 - xp.where(far, 0.0, out)) / ROOT_TWO_PI
+    below = xp.where(far, x, -25.0)
+    step = 1 / (below * below)
+    series: Any = 0.0
+    for c in reversed(_MILLS):
+        series = series * step + c
+    return g * xp.where(far, -below * series, inner)
+
+
+erf.defvjp(x=lambda g, x: g * _error_slope(x))
+erfc.defvjp(x=lambda g, x: -g * _error_slope(x))
 erfcx.defvjp(x=lambda g, x, out: g * (x * out * 2 - TWO_BY_ROOT_PI))
 erfi.defvjp(x=lambda g, x: g * (xp.exp(x * x) * TWO_BY_ROOT_PI))
 dawsn.defvjp(x=lambda g, x, out: g * (1 - x * out * 2))
 erfinv.defvjp(y=lambda g, out: g * (xp.exp(out * out) / TWO_BY_ROOT_PI))
 erfcinv.defvjp(y=lambda g, out: g * (xp.exp(out * out) / -TWO_BY_ROOT_PI))
 ndtr.defvjp(x=lambda g, x: g * _bell(x))
-log_ndtr.defvjp(x=lambda g, x, out: g * (xp.exp(x * x * -0.5 - out) / ROOT_TWO_PI))
+log_ndtr.defvjp(x=_log_ndtr)
 ndtri.defvjp(y=lambda g, out: g * (xp.exp(out * out * 0.5) * ROOT_TWO_PI))
 ndtri_exp.defvjp(y=lambda g, y, out: g * (xp.exp(out * out * 0.5 + y) * ROOT_TWO_PI))

@@ -11,7 +11,7 @@ from portagrad.array_api.beyond.stable import as_arrays, xlogy
 from portagrad.array_api.special.entropy import xlog1py
 from portagrad.array_api.special.library import of_library
 from portagrad.errors import ArgumentError
-from portagrad.primitive import constant, primitive
+from portagrad.primitive import constant, kernel, primitive
 
 
 @primitive
@@ -169,12 +169,38 @@ def betainccinv(a: ArrayLike, b: ArrayLike, y: ArrayLike, /) -> Array:
 def gamma_density(a: Any, x: Any) -> Any:
     """x^(a-1) exp(-x) / Γ(a)."""
     like = x if hasattr(x, "dtype") else a
-    return xp.exp(xlogy(a - 1, x) - x - gammaln(_spread(a, like)))
+    power, x = _spread(a - 1, like), _spread(x, like)
+    return gamma_shape(power, gammaln(_spread(a, like)), x)
 
 
 def beta_density(a: Any, b: Any, x: Any) -> Any:
     """x^(a-1) (1-x)^(b-1) / B(a, b)."""
-    return xp.exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(_spread(a, x), _spread(b, x)))
+    first, second = _spread(a, x), _spread(b, x)
+    return beta_shape(first - 1, second - 1, betaln(first, second), x)
+
+
+@kernel
+def gamma_shape(power: Array, scale: Array, x: Array, /) -> Array:
+    """x^power exp(-x - scale), of whose like its derivatives are made: finite at both ends."""
+    nothing = xp.equal(x, math.inf)
+    reached = xp.where(nothing, 1.0, x)
+    return xp.where(nothing, 0.0, xp.exp(xlogy(power, reached) - reached - scale))
+
+
+@kernel
+def beta_shape(first: Array, second: Array, scale: Array, x: Array, /) -> Array:
+    """x^first (1-x)^second exp(-scale)."""
+    return xp.exp(xlogy(first, x) + xlog1py(second, -x) - scale)
+
+
+def _lowered(power: Any, lower: Any) -> Any:
+    """power * lower, which is x^power differentiated: 0 for a constant, at x = 0 too."""
+    return xp.where(xp.equal(power, 0), 0.0, power * lower)
+
+
+def _beta_shape(g: Any, first: Any, second: Any, scale: Any, x: Any) -> Any:
+    rising = _lowered(first, beta_shape(first - 1, second, scale, x))
+    return g * (rising - _lowered(second, beta_shape(first, second - 1, scale, x)))
 
 
 def _spread(number: Any, like: Any) -> Any:
@@ -219,6 +245,10 @@ poch.defvjp(
     z=lambda g, z, m, out: g * out * -_psi_apart(z, m, out),
     m=lambda g, z, m, out: g * out * psi(_spread(z, out) + m),
 )
+gamma_shape.defvjp(
+    x=lambda g, power, scale, x, out: g * (_lowered(power, gamma_shape(power - 1, scale, x)) - out)
+)
+beta_shape.defvjp(x=_beta_shape)
 gammainc.defvjp(x=lambda g, a, x: g * gamma_density(a, x))
 gammaincc.defvjp(x=lambda g, a, x: -g * gamma_density(a, x))
 gammaincinv.defvjp(y=lambda g, a, out: g / gamma_density(a, out))

@@ -87,9 +87,21 @@ def _ellipkm1(g: Any, p: Any, out: Any) -> Any:
     return -g * xp.where(far, near_one, first_integral_slope(xp.where(far, 0.0, m), out, ellipe(m)))
 
 
+def _expn(g: Any, n: Any, x: Any, out: Any) -> Any:
+    """-E_{n-1}, which by its recurrence from E_n where n - 1 is below what libraries take."""
+    low = n < 2
+    if not hasattr(n, "dtype"):
+        return -g * (_expn_before(n, x, out) if low else expn(n - 1, x))
+    return -g * xp.where(low, _expn_before(n, x, out), expn(xp.where(low, n, n - 1), x))
+
+
+def _expn_before(n: Any, x: Any, out: Any) -> Any:
+    return (xp.exp(-x) - out * (n - 1)) / x
+
+
 exp1.defvjp(x=lambda g, x: -g * xp.exp(-x) / x)
 expi.defvjp(x=lambda g, x: g * xp.exp(x) / x)
-expn.defvjp(x=lambda g, n, x: -g * expn(n - 1, x))
+expn.defvjp(x=_expn)
 spence.defvjp(x=lambda g, x: -g * logarithm_quotient(x - 1))
 ellipk.defvjp(m=lambda g, m, out: g * first_integral_slope(m, out, ellipe(m)))
 ellipkm1.defvjp(p=_ellipkm1)

@@ -50,6 +50,7 @@ ROWS = [
         ([0.0, 0.0], [0.0, 2.0]),
         ([-inf, log(2)], [0.0, 0.0]),
         [0.0, 0.0],
+        second=([inf, 0.5], [inf, 0.5]),
         pole=True,
     ),
     Special(
@@ -61,6 +62,14 @@ ROWS = [
     Special("nanmax of nothing but nan", xp.nanmax, ([nan, nan],), ([0.0, 0.0],), nan),
     Special("nanmean of nothing but nan", xp.nanmean, ([nan, nan],), ([0.0, 0.0],), nan),
     Special("nanmax of a tie", xp.nanmax, ([2.0, nan, 2.0, 1.0],), ([0.5, 0.0, 0.5, 0.0],)),
+    Special(
+        "nanmax of what a nan might stand for",
+        xp.nanmax,
+        ([nan, -inf, -inf],),
+        ([0.0, 0.5, 0.5],),
+        -inf,
+    ),
+    Special("nanmin of +inf and nan", xp.nanmin, ([nan, inf],), ([0.0, 1.0],), inf),
     Special("nanstd of equals", xp.nanstd, ([0.1, nan, 0.1, 0.1],), ([0.0, 0.0, 0.0, 0.0],), 0.0),
     Special(
         "median of a tie",
@@ -76,6 +85,13 @@ ROWS = [
         ([inf, inf, 1.0],),
         ([0.5, 0.5, 0.0],),
         inf,
+    ),
+    Special(
+        "quantile by q, at its elements",
+        xp.quantile,
+        ([1.0, 2.0, 4.0], [0.0, 0.5, 1.0]),
+        ([1.0, 1.0, 1.0], [2.0, 3.0, 4.0]),
+        value=[1.0, 2.0, 4.0],
     ),
     Special(
         "interp at its points",

@@ -66,6 +66,13 @@ ROWS = [
         (zeros((2, 3)),),
     ),
     Special(
+        "nuclear norm of equal singular values",
+        lambda x: xp.linalg.matrix_norm(x, ord="nuc"),
+        ([[2.0, 0.0], [0.0, -2.0], [0.0, 0.0]],),
+        ([[1.0, 0.0], [0.0, -1.0], [0.0, 0.0]],),
+        second=([[0.0, 0.5], [0.5, 0.0], [0.5, 0.5]],),
+    ),
+    Special(
         "spectral norm of a tie",
         lambda x: xp.linalg.matrix_norm(x, ord=2),
         (eye(2),),
@@ -76,6 +83,14 @@ ROWS = [
     Special("1-norm", lambda x: xp.linalg.vector_norm(x, ord=1), ([0.0, 2.0],), ([0.0, 1.0],)),
     Special(
         "3-norm of zeros", lambda x: xp.linalg.vector_norm(x, ord=3), ([0.0, 0.0],), ([0.0, 0.0],)
+    ),
+    Special(
+        "1.5-norm with a zero",
+        lambda x: xp.linalg.vector_norm(x, ord=1.5, axis=1),
+        ([[0.0, 1.0], [0.0, 0.0]],),
+        ([[0.0, 1.0], [0.0, 0.0]],),
+        second=([[inf, 0.0], [0.0, 0.0]],),
+        pole=True,
     ),
     Special("0-norm", lambda x: xp.linalg.vector_norm(x, ord=0), ([0.0, 2.0],), ([0.0, 0.0],)),
     Special(

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from numpy import euler_gamma, inf, log, nan, pi, sqrt
+from numpy import euler_gamma, exp, inf, log, nan, pi, sqrt
 
 from portagrad import array_api as xp
-from portagrad.testing.contract.special import Special, there
+from portagrad.testing.contract.special import Special, there, weighted
 
 
 def _of(name: str, *numbers: float) -> Callable[[Any], Any]:
@@ -26,7 +26,24 @@ ROWS = [
     Special(
         "rel_entr at x = 0", _of("rel_entr"), ([0.0], [2.0]), ([-inf], [0.0]), [0.0], pole=True
     ),
-    Special("xlog1py at 0", _of("xlog1py"), ([0.0], [-1.0]), ([-inf], [0.0]), [0.0], pole=True),
+    Special(
+        "rel_entr at x = 0, second order",
+        _of("rel_entr"),
+        ([0.0], [2.0]),
+        ([-inf], [0.0]),
+        second=([inf], [-0.5]),
+        pole=True,
+    ),
+    Special("kl_div at x = 0", _of("kl_div"), ([0.0], [2.0]), ([-inf], [1.0]), [2.0], pole=True),
+    Special(
+        "xlog1py at 0",
+        _of("xlog1py"),
+        ([0.0], [-1.0]),
+        ([-inf], [0.0]),
+        [0.0],
+        second=([inf], [inf]),
+        pole=True,
+    ),
     Special(
         "expit far out", _of("expit"), ([-1e3, 0.0, 1e3],), ([0.0, 0.25, 0.0],), [0.0, 0.5, 1.0]
     ),
@@ -50,6 +67,14 @@ ROWS = [
         ([0.5], [log(2) ** 2 / 2]),
         value=[log(2)],
     ),
+    Special(
+        "boxcox at x = 0",
+        _of("boxcox"),
+        ([0.0, 0.0, 0.0], [1.0, 2.0, 0.5]),
+        ([1.0, 0.0, inf], [1.0, 0.25, 4.0]),
+        value=[-1.0, -0.5, -2.0],
+        pole=True,
+    ),
     Special("inv_boxcox at λ = 0", _of("inv_boxcox"), ([0.0], [0.0]), ([1.0], [0.0]), [1.0]),
     Special(
         "logsumexp with a weight of 0",
@@ -58,8 +83,66 @@ ROWS = [
         ([1.0, 0.0],),
         value=1e3,
     ),
+    Special(
+        "logsumexp with a weight of 0 where there is no number",
+        lambda x: xp.special.logsumexp(x, b=there([0.0, 0.0, 0.0, 2.0], x.dtype)),
+        ([inf, nan, 1e5, 0.0],),
+        ([0.0, 0.0, 0.0, 1.0],),
+        value=log(2),
+        second=([0.0, 0.0, 0.0, 0.0],),
+        pole=True,
+    ),
+    Special(
+        "logsumexp by its weights",
+        lambda x, b: xp.special.logsumexp(x, b=b),
+        ([0.0, log(2)], [0.0, 1.0]),
+        ([0.0, 1.0], [0.5, 1.0]),
+        value=log(2),
+        tolerance=1e-15,
+    ),
+    Special(
+        "logsumexp of nothing but weights of 0",
+        lambda x, b: xp.special.logsumexp(x, b=b),
+        ([1.0, 2.0], [0.0, 0.0]),
+        ([0.0, 0.0], [inf, inf]),
+        value=-inf,
+        pole=True,
+    ),
+    Special(
+        "softmax of masked rows",
+        lambda x: weighted(
+            xp.special.softmax(x, axis=1, where=there([[True, True, False], [False] * 3])),
+            *(1, 3, 5, 7, 9, 11),
+        ),
+        ([[0.0, 0.0, nan], [-inf, -inf, -inf]],),
+        ([[-0.5, 0.5, 0.0], [0.0, 0.0, 0.0]],),
+        value=2.0,
+    ),
+    Special(
+        "log_softmax of masked elements",
+        lambda x: xp.special.log_softmax(x, where=there([True, False, True]))[0],
+        ([1e3, inf, -1e3],),
+        ([0.0, 0.0, 0.0],),
+        value=0.0,
+    ),
     Special("softmax of large numbers", _of("softmax"), ([1e3, 1e3],), ([0.0, 0.0],), [0.5, 0.5]),
     Special("erf far out", _of("erf"), ([0.0, 30.0],), ([2 / sqrt(pi), 0.0],), optional=True),
+    Special(
+        "erf and ndtr far out",
+        lambda x: xp.special.erf(x) + xp.special.ndtr(x),
+        ([inf, -inf],),
+        ([0.0, 0.0],),
+        second=([0.0, 0.0],),
+        optional=True,
+    ),
+    Special(
+        "log_ndtr very far below 0, and above",
+        _of("log_ndtr"),
+        ([-1e8, inf],),
+        ([1e8, 0.0],),
+        second=([-1.0, 0.0],),
+        optional=True,
+    ),
     Special(
         "log_ndtr far below 0",
         _of("log_ndtr"),
@@ -108,6 +191,32 @@ ROWS = [
         ([0.0],),
         ([1.0],),
         value=[0.0],
+        optional=True,
+    ),
+    Special(
+        "gammainc at its ends",
+        _of("gammainc", 2.0),
+        ([0.0, inf],),
+        ([0.0, 0.0],),
+        second=([1.0, 0.0],),
+        pole=True,
+        optional=True,
+    ),
+    Special(
+        "betainc at its ends",
+        _of("betainc", 2.0, 3.0),
+        ([0.0, 1.0],),
+        ([0.0, 0.0],),
+        second=([12.0, 0.0],),
+        pole=True,
+        optional=True,
+    ),
+    Special(
+        "expn of order 1",
+        _of("expn", 1),
+        ([1.0],),
+        ([-exp(-1.0)],),
+        second=([2 * exp(-1.0)],),
         optional=True,
     ),
     Special("erfinv at its ends", _of("erfinv"), ([1.0],), ([inf],), pole=True, optional=True),

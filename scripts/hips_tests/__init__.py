@@ -1,1 +1,0 @@
-"""HIPS autograd's own tests on portagrad.compat.autograd."""

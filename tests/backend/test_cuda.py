@@ -1,0 +1,141 @@
+"""What the CuPy backend does in its own kernels, on a card: equal to the definitions."""
+
+import numpy as np
+import pytest
+
+import portagrad as pg
+from portagrad import array_api as xp
+from portagrad import kernels
+from portagrad.backend import asarray, to_numpy, use_backend
+
+pytestmark = pytest.mark.gpu
+TOLERANCE = {"float16": 3e-3, "float32": 3e-6, "float64": 1e-13}
+#: The relative error of a product that each precision may have, by NVIDIA's formats.
+PRECISION = {"ieee": 1e-6, "tf32": 2e-3, "bf16": 2e-2}
+
+
+@pytest.fixture(autouse=True)
+def fused():
+    with use_backend("cupy") as backend:
+        yield backend.kernels
+    pg.set_matmul_precision("ieee")
+
+
+def normal(*shape, dtype="float32", seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("shape", [(1, 1), (5, 7), (3, 4, 10), (9, 33), (2, 1000), (2, 5000), (8,)])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_rows(fused, name, shape, dtype):
+    x = asarray(3 * normal(*shape, dtype=dtype))
+    kernel, backward = getattr(kernels, name), getattr(kernels, f"{name}_backward")
+    out = kernel(x)
+    check(out, kernel.body(x.astype("float64")), TOLERANCE[dtype])
+    g = asarray(normal(*shape, dtype=dtype, seed=1))
+    expected = backward.body(g.astype("float64"), out.astype("float64"))
+    check(backward(g, out), expected, TOLERANCE[dtype])
+    taken = fused[name](x) is not NotImplemented
+    assert taken == (shape[-1] <= 4096)
+
+
+def test_rows_leave_other_axes_and_strides_to_the_definition(fused):
+    x = asarray(normal(6, 8))
+    for other, axis in ((x, 0), (x.T, -1), (x[:, ::2], -1)):
+        assert fused["softmax"](other, axis=axis) is NotImplemented
+        check(kernels.softmax(other, axis=axis), kernels.softmax.body(other, axis=axis), 1e-6)
+
+
+@pytest.mark.parametrize("classes", [2, 10, 1000])
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("labels", ["int64", "int32", "uint8"])
+def test_cross_entropy(reduction, classes, labels):
+    x = asarray(3 * normal(64, classes))
+    target = asarray(np.random.default_rng(0).integers(0, min(classes, 200), 64).astype(labels))
+    value = kernels.cross_entropy(x, target, reduction)
+    check(value, kernels.cross_entropy.body(x, target, reduction), 1e-5)
+    g = xp.ones_like(value) * 2
+    made = kernels.cross_entropy_backward(g, x, target, reduction)
+    check(made, kernels.cross_entropy_backward.body(g, x, target, reduction), 1e-5)
+
+
+def test_a_label_out_of_range_is_nan():
+    x, target = asarray(normal(3, 4)), asarray(np.array([0, 4, -1]))
+    losses = to_numpy(kernels.cross_entropy(x, target, "none"))
+    assert np.isnan(losses).tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize("precision", PRECISION)
+@pytest.mark.parametrize("way", ["NN", "NT", "TN", "TT"])
+def test_products_are_as_precise_as_asked(precision, way):
+    pg.set_matmul_precision(precision)
+    a, b = normal(96, 128), normal(128, 80, seed=1)
+    left = asarray(a if way[0] == "N" else a.T.copy())
+    right = asarray(b if way[1] == "N" else b.T.copy())
+    left, right = left if way[0] == "N" else left.T, right if way[1] == "N" else right.T
+    exact = a.astype("float64") @ b.astype("float64")
+    error = np.abs(to_numpy(xp.matmul(left, right)) - exact).max() / np.abs(exact).max()
+    assert error < PRECISION[precision]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 70), (1000, 3), (3000, 64), (100_000, 10)])
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_column_sums(shape, dtype):
+    from portagrad_cupy.columns import column_sum
+
+    x = normal(*shape, dtype=dtype)
+    made = to_numpy(column_sum(asarray(x)))
+    size = np.abs(x.astype("float64")).sum(axis=0)
+    assert np.all(np.abs(made - x.astype("float64").sum(axis=0)) <= TOLERANCE[dtype] * size)
+    assert np.array_equal(to_numpy(column_sum(asarray(x))), made)  # the same in every run
+
+
+@pytest.mark.parametrize("shape", [(7, 5), (2, 3, 5), (1, 5)])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_linear(shape, bias, dtype):
+    x, w = asarray(normal(*shape, dtype=dtype)), asarray(normal(5, 6, dtype=dtype, seed=1))
+    b = asarray(normal(6, dtype=dtype, seed=2)) if bias else None
+    wide = [None if each is None else each.astype("float64") for each in (x, w, b)]
+    check(kernels.linear(x, w, b), kernels.linear.body(*wide), 4 * TOLERANCE[dtype])
+
+
+def test_products_can_be_captured_in_a_graph():
+    import cupy
+
+    x, w, b = asarray(normal(32, 16)), asarray(normal(16, 8)), asarray(normal(8))
+    stream = cupy.cuda.Stream(non_blocking=True)
+    with stream:
+        kernels.linear(x, w, b)  # plans, workspace and memory are there before the capture
+        stream.begin_capture()
+        y = kernels.linear(x, w, b)
+        graph = stream.end_capture()
+        x[...] = 2 * x
+        graph.launch(stream)
+        stream.synchronize()
+    check(y, kernels.linear.body(x, w, b), 1e-5)
+
+
+def test_adjoined_streams_do_not_share_a_workspace():
+    import cupy
+
+    w = asarray(normal(512, 512))
+    streams = [cupy.cuda.Stream(non_blocking=True) for _ in range(2)]
+    inputs = [asarray(normal(512, 512, seed=seed)) for seed in range(2)]
+    cupy.cuda.Device().synchronize()
+    results = []
+    for stream, x in zip(streams, inputs, strict=True):
+        with stream:
+            results.append([xp.matmul(x, w) for _ in range(20)])
+    cupy.cuda.Device().synchronize()
+    for x, made in zip(inputs, results, strict=True):
+        expected = to_numpy(x).astype("float64") @ to_numpy(w).astype("float64")
+        for each in made:
+            np.testing.assert_allclose(to_numpy(each), expected, rtol=1e-4, atol=1e-3)
+
+
+def check(found, expected, tolerance):
+    found, expected = to_numpy(found), to_numpy(expected)
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
