@@ -51,7 +51,7 @@ def run_suite(options: argparse.Namespace, backend: str, module: str) -> report.
     """One run of the suite."""
     skips = [] if options.expected is None else [options.expected / f"{backend}-skips.txt"]
     arguments = ["array_api_tests", "--max-examples", str(options.max_examples)]
-    arguments += ["--disable-deadline", "--derandomize"]
+    arguments += ["--disable-deadline", "--derandomize", "-p", "scripts.peer_suites.unshrunk"]
     return report.pytest(
         [*arguments, *(f"--skips-file={file.resolve()}" for file in skips if file.exists())],
         options.results / f"array-api-tests-{backend}-{module}.xml",

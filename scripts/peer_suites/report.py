@@ -17,8 +17,8 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 PAGE = CHECKOUT / "docs" / "peer-suites.md"
 #: The environment variable that names the library under the Tensors of bound.py.
 BACKEND = "PORTAGRAD_PEER_BACKEND"
-#: Every error of portagrad's against a conversion, as the runs without conversion raise it.
-REFUSAL = "is forbidden in this run"
+#: What without_conversion.py notes of a test in which a conversion was refused.
+REFUSED = "conversion refused"
 
 
 @dataclass
@@ -28,6 +28,8 @@ class Results:
     date: str
     passed: set[str] = field(default_factory=set)
     failed: dict[str, str] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
+    """Those of the failed in which the code under test wanted a NumPy array."""
     skipped: dict[str, str] = field(default_factory=dict)
 
     def add(self, name: str, case: ElementTree.Element) -> None:
@@ -37,29 +39,19 @@ class Results:
             trouble = case.find("error")
         skipped = case.find("skipped")
         if trouble is not None:
-            self.failed[name] = _reason(trouble)
+            self.failed[name] = (trouble.get("message") or "failed").partition("\n")[0]
             self.passed.discard(name)
+            if any(noted.get("name") == REFUSED for noted in case.iter("property")):
+                self.refused.add(name)
         elif skipped is not None:
             self.skipped[name] = skipped.get("message", "")
         else:
             self.passed.add(name)
 
-    @property
-    def refused(self) -> int:
-        """How many failed because the code under test wanted a NumPy array."""
-        return sum(REFUSAL in reason for reason in self.failed.values())
-
     def reasons(self) -> Counter[str]:
         """Why the other tests failed, and how often each."""
-        return Counter(why[:160] for why in self.failed.values() if REFUSAL not in why)
-
-
-def _reason(trouble: ElementTree.Element) -> str:
-    """The last error of the chain: pytest shows what an error came from before the error."""
-    lines = [line[2:].strip() for line in (trouble.text or "").splitlines() if line[:2] == "E "]
-    errors = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Warning|Failed)\b", line)]
-    refused = [line for line in lines if REFUSAL in line]
-    return next(iter([*refused[-1:], *errors[-1:], *lines]), trouble.get("message", ""))
+        others = self.failed.keys() - self.refused
+        return Counter(self.failed[name][:160] for name in sorted(others))
 
 
 def read(junit: Path) -> Results:
@@ -88,7 +80,7 @@ def pytest(
         return read(junit)
     before = os.environ.get("PYTHONPATH")
     folders = [*map(str, path), str(CHECKOUT), str(CHECKOUT / "backends"), before or ""]
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=line"]
     log, unfinished = junit.with_suffix(".log"), junit.with_suffix(".part")
     with log.open("w", encoding="utf-8") as out:
         code = subprocess.run(
@@ -128,8 +120,8 @@ def without_conversion(found: dict[str, Results], whole: Iterable[str]) -> str:
     """The table of a suite in which conversion is forbidden, and why what else failed did."""
     rows: list[list[object]] = []
     for name, each in found.items():
-        other = len(each.failed) - each.refused
-        counts = [len(each.passed), each.refused, other, len(each.skipped)]
+        other = len(each.failed) - len(each.refused)
+        counts = [len(each.passed), len(each.refused), other, len(each.skipped)]
         rows.append([f"**{name}**" if name in whole else name, *counts, each.date])
     sums: list[object] = [sum(int(str(row[i])) for row in rows) for i in range(1, 5)]
     header = ["package", "passed", "conversion refused", "failed otherwise", "skipped there"]

@@ -43,8 +43,8 @@ def run(options: argparse.Namespace) -> int:
         found = {}
         for module in options.module or MODULES:
             found[module] = each = run_module(options, scratch, module)
-            counts = len(each.passed), each.refused, len(each.failed) - each.refused
-            print(module, *counts, len(each.skipped), sep="\t", flush=True)
+            parts = each.passed, each.refused, each.failed.keys() - each.refused, each.skipped
+            print(module, *map(len, parts), sep="\t", flush=True)
     for module, results in found.items():
         for reason, count in results.reasons().most_common(12):
             print(f"{module}: {count} x {reason}")

@@ -22,7 +22,7 @@ import pytest
 import portagrad
 from portagrad.autograd.tensor import Tensor
 from portagrad.errors import NotDifferentiableError
-from scripts.peer_suites.report import REFUSAL
+from scripts.peer_suites.report import REFUSED
 
 SPECS = [spec for spec in map(find_spec, ("scipy", "sklearn")) if spec is not None]
 PEERS = tuple(str(Path(str(spec.origin)).parent) for spec in SPECS)
@@ -55,12 +55,16 @@ def dispatches() -> bool:
     return bool(sys.modules["sklearn"].get_config()["array_api_dispatch"])
 
 
+class ConversionRefused(NotDifferentiableError):
+    """What a conversion in this run raises; what it raises of a Tensor being differentiated."""
+
+
 def guarded(method: Any) -> Any:
     """A way out of a Tensor, closed to the code under test."""
 
     def convert(self: Any, *args: Any, **keywords: Any) -> Any:
         if not asks_for_tests(sys._getframe(1)):
-            raise NotDifferentiableError(f"{method.__name__} {REFUSAL}")
+            raise ConversionRefused(f"{method.__name__} is forbidden in this run")
         return method(self, *args, **keywords)
 
     return convert
@@ -71,3 +75,15 @@ def pytest_sessionstart() -> None:
     """Close the ways out."""
     for name in ("__array__", "__dlpack__"):
         setattr(Tensor, name, guarded(getattr(Tensor, name)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Note it where a test failed for a refused conversion, whatever became of the error."""
+    report: object = yield
+    error = None if call.excinfo is None else call.excinfo.value
+    while error is not None and not isinstance(error, ConversionRefused):
+        error = error.__cause__ or error.__context__
+    if error is not None:
+        item.user_properties.append((REFUSED, str(error)))  # the JUnit file has the item's
+    return report
