@@ -83,12 +83,14 @@ NO_STATIC: dict[str, Any] = {}
 class Trace:
     """One ongoing look at a program: a tape, a forward pass, a recording."""
 
-    __slots__ = ("id", "read")
+    __slots__ = ("decided", "id", "read")
 
     def __init__(self, id: int | None = None) -> None:
         self.id = fresh_id() if id is None else id
         #: Has the value of something that is differentiated been read into plain Python?
         self.read = False
+        #: Has it been compared, rounded or ranked, so that a program may have branched on it?
+        self.decided = False
 
     def reading(self) -> None:
         """A value of this trace that is no constant is about to become a Python number."""

@@ -16,7 +16,14 @@ from portagrad import array_api as xp
 from portagrad.array_api.array_object import ArrayObject
 from portagrad.array_api.data_type import is_complex, is_inexact
 from portagrad.autograd.backward import absorbed, hand_out, sum_to_shape, to_dtype, walk
-from portagrad.autograd.lifting import checked_outputs, checked_tangents, lift, lower, split_aux
+from portagrad.autograd.lifting import (
+    checked_outputs,
+    checked_tangents,
+    lift,
+    lower,
+    refuse_lost,
+    split_aux,
+)
 from portagrad.autograd.namespace import namespace_of
 from portagrad.autograd.tape import lifted
 from portagrad.autograd.tensor import EAGER, Tensor, leaf_node, new_tape
@@ -90,6 +97,7 @@ class Forward(Trace):
             out = primitive.evaluate(values, static)
             moved = push(primitive, values, tangents, static, out)
         else:
+            self.decided = self.decided or moving
             out = primitive.evaluate(values, static)
             moved = [None] * len(out) if isinstance(out, (tuple, list)) else None
         if isinstance(out, (tuple, list)):
@@ -198,11 +206,8 @@ def jvp(
     if has_aux:
         result, aux = split_aux(result, name)
     outputs = checked_outputs(result, name)
-    if trace.read and not any(_tangent(x, trace) is not None for _, x in outputs):
-        raise NotDifferentiableError(
-            f"{name} read a value that depends on its arguments into plain Python and returned "
-            f"something without a connection to them: this derivative cannot be known"
-        )
+    if not any(_tangent(x, trace) is not None for _, x in outputs):
+        refuse_lost([x for _, x in outputs], trace, name)
     value = tree_map(lambda leaf: lower(leaf, trace), result)
     moved = tree_map(lambda leaf: _lowered_tangent(leaf, trace, directions), result)
     return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -105,6 +106,30 @@ def lower_own(leaf: Any, trace: Trace) -> Any:
     value = lower(leaf, trace)
     plain = type(value) not in traced_types and hasattr(value, "dtype")
     return snapshot(value) if plain else value
+
+
+def refuse_lost(results: list[Any], trace: Trace, name: str) -> None:
+    """Raise where results with no connection to the arguments may have depended on them.
+
+    They may where a value was read into a number. A comparison is no loss: a constant
+    that a branch returns has the derivative zero. But a number such as 0.7391 that
+    comes out of comparisons may as well have been found by them.
+    """
+    if trace.read:
+        raise NotDifferentiableError(
+            f"{name} read a value that depends on its arguments into plain Python (float(), "
+            f"int(), item(), bool()) and returned something without a connection to them: "
+            f"this derivative cannot be known. Keep to array functions, or .detach() what is "
+            f"read if it is meant to be a constant"
+        )
+    found = [x for x in results if isinstance(x, float) and math.isfinite(x) and x % 1]
+    if trace.decided and found:
+        raise NotDifferentiableError(
+            f"{name} compared values that depend on its arguments, and returned {found[0]}, which "
+            f"has no connection to them. Where a search by comparisons found it, its derivative "
+            f"is lost: portagrad.root and portagrad.fixed_point have one. Return a constant as "
+            f"portagrad.asarray({found[0]})"
+        )
 
 
 def checked_outputs(result: Any, name: str) -> list[tuple[Any, Any]]:

@@ -14,12 +14,13 @@ from portagrad.autograd.lifting import (
     lift,
     lower,
     lower_own,
+    refuse_lost,
     split_aux,
 )
 from portagrad.autograd.tape import Tape
 from portagrad.autograd.tensor import Tensor, leaf_node, new_leaf, new_tape
 from portagrad.autograd.transforms import as_they_are, gradients_of
-from portagrad.errors import ArgumentError, NotDifferentiableError, ShapeError
+from portagrad.errors import ArgumentError, ShapeError
 from portagrad.primitive import traced_types
 from portagrad.tree import path_name, tree_leaves, tree_map, tree_unflatten
 
@@ -128,11 +129,8 @@ def _lifted(primals: tuple[Any, ...], name: str) -> tuple[Tape, list[Tensor], li
 
 def _refuse_read(outputs: list[tuple[Any, Any]], tape: Tape, name: str) -> None:
     own = [type(x) in traced_types and x.trace is tape and x.node is not None for _, x in outputs]
-    if tape.read and not any(own):
-        raise NotDifferentiableError(
-            f"{name} read a value that depends on its arguments into plain Python and returned "
-            f"something without a connection to them: this derivative cannot be known"
-        )
+    if not any(own):
+        refuse_lost([x for _, x in outputs], tape, name)
 
 
 def _fitted(leaf: Any, output: Any, path: Any, name: str) -> Any:

@@ -110,6 +110,7 @@ class Tape(Trace):
         if skipped and watch and watch.captured is not None:
             watch.captured.extend((self, parent) for parent in parents)
         if not mask or skipped or self.id <= paused or primitive.constant:
+            self.decided = self.decided or (primitive.constant and mask > 0)
             out = primitive.evaluate(values, static)
             if isinstance(out, (tuple, list)):
                 return tuple(self.tensor_type(part, self, None) for part in out)

@@ -15,6 +15,7 @@ from portagrad.autograd.lifting import (
     lift_constants,
     lower,
     positions,
+    refuse_lost,
     split_aux,
 )
 from portagrad.autograd.tape import Tape
@@ -121,13 +122,7 @@ def _pull_back(
             f"{name} returned a complex number; a gradient needs a real one: take real, imag or abs"
         )
     if not own or result.node is None:
-        if tape.read:
-            raise NotDifferentiableError(
-                f"{name} read a value that depends on its arguments into plain Python (float(), "
-                f"int(), item(), bool()) and returned something without a connection to them: "
-                f"this derivative cannot be known. Keep to array functions, or .detach() what is "
-                f"read if it is meant to be a constant"
-            )
+        refuse_lost([result], tape, name)
         return lower(value, tape), {}
     return lower(value, tape), walk([(result.node, xp.ones_like(value))], tape)
 

@@ -102,6 +102,38 @@ def test_a_result_read_into_python_is_refused():
     assert float(pg.grad(lambda x: x * 2 if x > 1 else x * 3)(0.5)) == 3.0
 
 
+def _bisected(a):
+    low, high = 0.0, 4.0
+    while high - low > 1e-9:
+        middle = (low + high) / 2
+        low, high = (low, middle) if middle * middle > a else (middle, high)
+    return low
+
+
+@pytest.mark.parametrize(
+    "derivative",
+    [
+        pg.grad(_bisected),
+        pg.jacrev(_bisected),
+        pg.jacfwd(_bisected),
+        lambda a: pg.vjp(_bisected, a),
+        lambda a: pg.jvp(_bisected, (a,), (1.0,)),
+        lambda a: pg.linearize(_bisected, a),
+    ],
+)
+def test_a_number_found_by_comparisons_is_refused(derivative):
+    for _ in range(2):  # the second time operations take a quicker way
+        with pytest.raises(TypeError, match=r"_bisected compared .* 1\.41421"):
+            derivative(2.0)
+
+
+def test_a_constant_of_a_branch_has_no_slope():
+    assert float(pg.grad(lambda x: max(0.0, 1 - x))(2.0)) == 0.0
+    assert float(pg.grad(lambda x: -np.inf if x > 0 else x)(2.0)) == 0.0
+    assert float(pg.grad(lambda x: pg.asarray(0.5) if x > 0 else x)(2.0)) == 0.0
+    assert float(pg.jvp(lambda x: 1.0 if x > 0 else x, (2.0,), (1.0,))[1]) == 0.0
+
+
 def test_dlpack_of_a_differentiated_tensor_is_refused():
     x = pg.tensor([1.0, 2.0], requires_grad=True)
     with pytest.raises(TypeError, match="detach"):
