@@ -57,6 +57,7 @@ from portagrad.initializers import manual_seed as manual_seed
 from portagrad.minimize import scipy_minimize as scipy_minimize
 
 if _typing.TYPE_CHECKING:
+    from portagrad import testing as testing
     from portagrad.diagnosis import diagnose as diagnose
     from portagrad.diagnosis import parity as parity
     from portagrad.explain import computation_graph as computation_graph
@@ -117,11 +118,16 @@ __all__ = [
     "manual_seed",
     "nn",
     "optim",
+    "testing",
 ]
 
 
 def __getattr__(name: str) -> _typing.Any:
     """What is asked for seldom is imported when it is."""
+    if name == "testing":
+        import importlib
+
+        return importlib.import_module("portagrad.testing")
     if name in ("diagnose", "parity"):
         from portagrad import diagnosis
 

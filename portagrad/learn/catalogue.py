@@ -16,6 +16,7 @@ import numpy as np
 from portagrad import array_api as xp
 from portagrad import kernels
 from portagrad.learn.exercise import Exercise, Function, Gradient, Value
+from portagrad.learn.slips import SLIPS
 
 Floats = np.ndarray[Any, np.dtype[Any]]
 Cases = Sequence[Gradient | Value]
@@ -30,7 +31,7 @@ NUMBERS, ARRAYS, LOSSES, NETWORKS, LEARNING = (
 def _exercise(stage: str, title: str) -> Callable[[Callable[[], Cases]], Callable[[], Cases]]:
     def enter(cases: Callable[[], Cases]) -> Callable[[], Cases]:
         name = cases.__name__
-        EXERCISES[name] = Exercise(name, title, stage, cases)
+        EXERCISES[name] = Exercise(name, title, stage, cases, SLIPS.get(name, {}))
         return cases
 
     return enter

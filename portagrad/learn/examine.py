@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,8 +41,10 @@ def examine(exercise: Exercise, function: Function) -> Verdict:
     """
     cases = exercise.cases()
     for number, case in enumerate(cases):
-        wrong = tuple(_gradient(case, function) if isinstance(case, Gradient)
-                      else _value(case, function))  # fmt: skip
+        if isinstance(case, Gradient):
+            wrong = tuple(_gradient(case, function, exercise.slips))
+        else:
+            wrong = tuple(_value(case, function))
         if wrong:
             return Verdict(False, number, case.what, wrong)
     return Verdict(True, len(cases))
@@ -71,7 +73,7 @@ class _Guard:
 # --- gradients ----------------------------------------------------------------
 
 
-def _gradient(case: Gradient, function: Function) -> list[str]:
+def _gradient(case: Gradient, function: Function, slips: Mapping[str, Function]) -> list[str]:
     guard = _Guard(function)
     mine = case.derive(guard, case.g)
     names = argument_names(case.f, len(case.args))[: case.count]
@@ -83,6 +85,11 @@ def _gradient(case: Gradient, function: Function) -> list[str]:
     report = diagnose(mine, case.f, case.args, argnums=range(case.count))
     if report:
         return guard.complaints()
+    for sentence, slip in slips.items():
+        with np.errstate(all="ignore"):
+            its = np.asarray(case.derive(slip, case.g)(*case.args))
+        if its.shape == np.shape(found) and np.allclose(its, found, rtol=1e-6, atol=1e-12):
+            return [f"{', '.join(names)}: {sentence}"]
     if case.g is not None and report.mistakes[0].name in ("unexplained", "some entries wrong"):
         twice = case.derive(guard, 2 * case.g)(*case.args)
         if _same(found, twice):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any
 
@@ -46,6 +46,8 @@ class Exercise:
     title: str
     stage: str
     cases: Callable[[], Sequence[Gradient | Value]]
+    slips: Mapping[str, Function] = field(default_factory=dict)
+    """Wrong answers that people give, by what is to be said of them."""
 
     @property
     def statement(self) -> str:

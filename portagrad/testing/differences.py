@@ -1,31 +1,10 @@
-"""Derivatives by differences: forward, central and complex step, with their error.
+"""Derivatives by differences; what they cost in digits stands with `numerical_derivative`.
 
-Two things are wrong with every quotient of differences. *Truncation*: the
-function curves within the step h. *Rounding*: the values that are subtracted
-carry an error of about ε|f|, ε the unit roundoff, which the division by h
-blows up. One grows with h and the other shrinks, so there is a best h:
-
-    method    quotient                  truncation    rounding    best h      error left
-    forward   [f(x+h) - f(x)] / h       h/2 |f″|      2ε|f|/h     s √ε        √ε, 8 digits
-    central   [f(x+h) - f(x-h)] / 2h    h²/6 |f‴|     ε|f|/h      s ∛ε        ∛ε², 10 digits
-    complex   Im f(x+ih) / h            h²/6 |f‴|     none        1e-30       ε, all digits
-
-(digits in float64, where f is of size one and varies over lengths s). The
-length s is taken as |x|, and as 0.1 where x is smaller; ε is that of the
-coarser of the argument's and the result's dtype. Nothing is subtracted in the
-complex step, so h can be as small as one likes; it needs a function that is
-analytic and keeps complex numbers: no abs, no comparison, no conjugate.
-
-Richardson's extrapolation takes truncation away instead: the quotient is a
-polynomial in h (in h² for central), and a few steps show its value at 0.
-Ridders' method does it in a triangle of steps and takes the entry that agrees
-best with its neighbours. Steps longer than a wave of the function can agree by
-chance, so only what lies within the error of the plain quotient counts.
-
-Sources: Press et al., Numerical Recipes, 3rd ed., section 5.7; Nocedal and
-Wright, Numerical Optimization, 2nd ed., section 8.1; Squire and Trapp, SIAM
-Review 40 (1998) 110, for the complex step; Ridders, Advances in Engineering
-Software 4 (1982) 75.
+Richardson's extrapolation takes truncation away: the quotient is a polynomial
+in the step h (in h² for central), and several steps show its value at 0. Ridders'
+method does it in a triangle of steps and takes the entry that agrees best with
+its neighbours. Steps longer than a wave of the function can agree by chance, so
+only what lies within the error of the plain quotient counts.
 """
 
 from __future__ import annotations
@@ -64,12 +43,28 @@ def numerical_derivative(
 
     x: a number, which f gets as a Python float (float64), or an array of shape
     () of any library, whose dtype then decides the step. f returns a number or
-    an array. `method` is "forward", "central" or "complex"; the step is
-    chosen as the module's text says (`step` gives another); `richardson`
-    extrapolates from many steps, for some 50 evaluations.
+    an array. With `with_error` the result is a pair of the derivative and an
+    estimate of its error: what changes with twice the step, and rounding.
 
-    With `with_error` the result is a pair of the derivative and an estimate of
-    its error: what changes with twice the step, and rounding.
+    Two things are wrong with every quotient of differences. *Truncation*: the
+    function bends within the step h. *Rounding*: the values that are subtracted
+    are off by about ε|f|, ε the unit roundoff, which the division by h blows
+    up. One grows with h and the other shrinks, so there is a best h:
+
+        method    quotient                  truncation  rounding  best h  error left
+        forward   [f(x+h) - f(x)] / h       h/2 |f″|    2ε|f|/h   s √ε    √ε, 8 digits
+        central   [f(x+h) - f(x-h)] / 2h    h²/6 |f‴|   ε|f|/h    s ∛ε    ∛ε², 10 digits
+        complex   Im f(x+ih) / h            h²/6 |f‴|   none      1e-30   ε, all digits
+
+    (digits in float64, where f is of size one and varies over lengths s). The
+    length s is taken as |x|; where x is smaller than 0.1, both 0.1 and |x| are
+    tried and the one with the smaller estimated error counts. ε is that of the
+    coarser of the argument's and the result's dtype. `step` gives another h.
+    Nothing is subtracted in the complex step, so h can be as small as one
+    likes; it needs a function that is analytic and keeps complex numbers: no
+    abs, no comparison, no conjugate. `richardson` extrapolates the forward or
+    central quotient from many steps, some 50 evaluations, which gains another
+    three to five digits and finds the length by itself.
 
     >>> round(numerical_derivative(lambda x: x**3, 2.0), 6)
     12.0
@@ -78,7 +73,13 @@ def numerical_derivative(
 
     Raises `ArgumentError` for an unknown method, a step that is not positive
     and an x that is no single real number; `NotDifferentiableError` for a
-    complex step of a function that returns no complex number.
+    complex step of a function that returns no complex number. What f itself
+    raises comes through, unless other steps show the slope.
+
+    Sources: Press et al., Numerical Recipes, 3rd ed., section 5.7, and Nocedal
+    and Wright, Numerical Optimization, 2nd ed., section 8.1, for the steps;
+    Squire and Trapp, SIAM Review 40 (1998) 110, for the complex step; Ridders,
+    Advances in Engineering Software 4 (1982) 75, for the extrapolation.
     """
     if hasattr(x, "dtype") and not isinstance(x, np.generic):
         result = numerical_jacobian(

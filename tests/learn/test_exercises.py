@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from portagrad.learn import EXERCISES, Exercise, examine
+from portagrad.learn.slips import SLIPS
 
 ALL = pytest.mark.parametrize("exercise", EXERCISES.values(), ids=list(EXERCISES))
 
@@ -68,7 +69,7 @@ WRONG = [
     ("sigmoid_backward", "np.multiply(g, out * (1 - out), out=out)", "changes its arguments"),
     ("tanh_backward", "g * out * (1 - out)", "another function's derivative"),
     ("relu_backward", "g", "missing activation derivative"),
-    ("relu_backward", "np.where(g > 0, g, 0)", "some entries wrong"),
+    ("relu_backward", "np.where(x > 0.1, g, 0)", "some entries wrong"),
     ("bias_backward", "g", "missing sum over the batch"),
     ("bias_backward", "g.sum(axis=0)", "summed too often"),
     ("bias_backward", "g.mean(axis=0)", "0.25 times the right gradient"),
@@ -79,7 +80,7 @@ WRONG = [
     ("linear_backward", "X.T @ g", "1 thing returned where 3 belong"),
     ("linear_backward", "{'X': g @ W.T}", "the keys are X; they must be X, W, b"),
     ("linear_backward", "(g @ W.T, X.T @ g, None)", "b: None where its gradient belongs"),
-    ("append_ones_backward", "g", "wrong shape"),
+    ("append_ones_backward", "g[1:]", "wrong shape"),
     ("softmax_backward", "g * s * (1 - s)", "missing softmax cross terms"),
     ("mse_backward", "(z - y) / z.size", "0.500 times the right gradient"),
     ("mse_backward", "2 * (z - y) / len(z)", "3 times the right gradient"),
@@ -118,6 +119,14 @@ def test_a_wrong_answer_is_told_what_is_wrong(name: str, expression: str, expect
     assert verdict.what
     assert any(expected in line for line in verdict.lines), verdict.lines
     assert not any("\n" in line for line in verdict.lines)
+
+
+@pytest.mark.parametrize("name", SLIPS)
+def test_what_people_get_wrong_is_told_in_its_own_words(name: str) -> None:
+    for sentence, slip in SLIPS[name].items():
+        verdict = examine(EXERCISES[name], slip)
+        assert not verdict
+        assert [line.partition(": ")[2] for line in verdict.lines] == [sentence]
 
 
 def test_what_an_answer_raises_comes_through() -> None:
