@@ -256,6 +256,8 @@ class Primitive:
         self.multiple = str(signature.return_annotation).startswith(("tuple", "list"))
         #: What forward mode may rely on (derivatives/linear.py).
         self.linear = self.bilinear = False
+        #: Does the rule take None for the cotangent of a result that nobody used?
+        self.takes_none = False
         #: Arguments that are no operands but have no name for a caller either.
         self.unnamed = tuple(
             p.name

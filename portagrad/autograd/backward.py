@@ -169,6 +169,8 @@ def _sum(waiting: dict[Node, Any], node: Node, c: Any, backend: Backend | None) 
 
 def _filled(g: Sequence[Any], node: Node) -> list[Any]:
     """Cotangents of several results, with zeros for the results nobody used."""
+    if node.plan is not None and node.plan.primitive.takes_none:
+        return list(g)
     some = next(x for x in g if x is not None)
     library, device = namespace(some), backend_of(some).device_of(innermost(some))
     lift = some.trace.lift if type(some) in traced_types else lambda array: array

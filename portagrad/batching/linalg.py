@@ -6,13 +6,14 @@ from typing import Any
 
 from portagrad import array_api as xp
 from portagrad.array_api.linalg import factors
-from portagrad.array_api.linalg.norms import count_singular, nuclear_norm
+from portagrad.array_api.linalg.norms import count_singular
 from portagrad.array_api.linalg.products import cross_product
 from portagrad.array_api.linalg.solving import pseudoinverse
 from portagrad.batching.kinds import aligned, by_element, elementwise, flat, reduction, stacked
 from portagrad.batching.rule import Call, rule
-from portagrad.derivatives.linalg.norms import polar_factor, signed_power
+from portagrad.derivatives.linalg.norms import signed_power
 from portagrad.derivatives.linalg.solving import cofactor
+from portagrad.derivatives.linalg.spectral import with_eigenvalues, with_hermitian, with_singular
 
 stacked(
     cofactor,
@@ -30,10 +31,9 @@ stacked(
     xp.linalg.inv,
     xp.linalg.svdvals,
     xp.linalg.trace,
-    nuclear_norm,
-    polar_factor,
     core=2,
 )
+stacked(with_eigenvalues, with_hermitian, with_singular, core=(2, 1))
 # A tolerance is a number for each matrix.
 stacked(count_singular, pseudoinverse, core=(2, 0))
 reduction(xp.linalg.vector_norm)

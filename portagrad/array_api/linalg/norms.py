@@ -22,12 +22,6 @@ def vector_norm(x: Array, /, *, axis: Axis = None, keepdims: bool = False, ord: 
     return namespace(x).linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=ord)
 
 
-@primitive
-def nuclear_norm(x: Array, /) -> Array:
-    """The sum of the singular values."""
-    return statistical.sum(svdvals(x), axis=-1)
-
-
 def matrix_norm(
     x: Array,
     /,
@@ -40,7 +34,7 @@ def matrix_norm(
     if ord == "fro" or ord is None:
         return vector_norm(x, axis=(-2, -1), keepdims=keepdims)
     if ord == "nuc":
-        norm = nuclear_norm(x)
+        norm = statistical.sum(svdvals(x), axis=-1)
     elif ord in (2, -2):
         norm = _extreme(svdvals(x), ord)
     elif ord in (1, -1):

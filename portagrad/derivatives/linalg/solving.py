@@ -80,7 +80,10 @@ def _slogdet(g: list[Any], x: Any, out: tuple[Any, Any]) -> Any:
     singular = (logabsdet == -math.inf)[..., None, None]
     identity = xp.astype(is_diagonal(x), x.dtype)
     slope = transpose(xp.linalg.inv(xp.where(singular, identity, x)))
-    return xp.where(singular, math.nan, scale[..., None, None] * slope)
+    scale = scale[..., None, None]
+    # A pole is one to every order: of a constant nan the derivative would be 0.
+    pole = xp.where(singular, scale, 0.0) * xp.where(singular, x, 0.0) * math.nan
+    return xp.where(singular, pole, scale * slope)
 
 
 # --- inverses ----------------------------------------------------------------------

@@ -18,7 +18,6 @@ from portagrad.derivatives.linalg.gaps import (
     largest,
     narrow,
     over_gaps,
-    rounding,
 )
 from portagrad.derivatives.linalg.matrices import (
     adjoint,
@@ -29,28 +28,36 @@ from portagrad.derivatives.linalg.matrices import (
     real,
     transpose,
 )
+from portagrad.derivatives.linalg.spectral import (
+    columns,
+    is_fixed,
+    with_eigenvalues,
+    with_hermitian,
+    with_singular,
+)
 
 
 def _sandwich(left: Any, middle: Any, right: Any) -> Any:
     return xp.matmul(left, xp.matmul(middle, right))
 
 
-def _columns(v: Any, weights: Any) -> Any:
-    """V diag(weights)."""
-    return v * as_dtype_of(weights[..., None, :], v)
-
-
 # --- Hermitian matrices --------------------------------------------------------------
 
 
 def _eigvalsh(g: Any, x: Any) -> Any:
-    _, v = factors.eigh(x)
-    return xp.matmul(_columns(conj(v), g), transpose(v))
+    return conj(with_hermitian(x, g, fixed=is_fixed(g)))
 
 
-def _eigh(g: list[Any], out: tuple[Any, Any]) -> Any:
+def _zeros_for_none(g: list[Any], out: tuple[Any, ...]) -> list[Any]:
+    """The cotangents, with zeros for results that nobody used."""
+    return [xp.zeros_like(x) if each is None else each for each, x in zip(g, out, strict=True)]
+
+
+def _eigh(g: list[Any], x: Any, out: tuple[Any, Any]) -> Any:
+    if g[1] is None:
+        return _eigvalsh(g[0], x)
     w, v = out
-    gw, gv = g
+    gw, gv = _zeros_for_none(g, out)
     if w.shape[-1] == 0:
         return xp.matmul(v, gv)
     k = xp.matmul(transpose(v), gv)
@@ -85,11 +92,7 @@ def _reassembled(c: Any, w: Any, gw: Any, scale: Any) -> Limit:
 
 def _svdvals(g: Any, x: Any) -> Any:
     """A singular value 0 is a kink, as abs at 0: it contributes 0."""
-    u, s, vh = factors.svd(x, full_matrices=False)
-    if s.shape[-1] == 0:
-        return xp.zeros_like(x)
-    least = xp.max(s, axis=-1, keepdims=True) * (max(x.shape[-2:]) * rounding(s))
-    return xp.matmul(_columns(conj(u), xp.where(s <= least, 0.0, g)), conj(vh))
+    return conj(with_singular(x, g, fixed=is_fixed(g))) if 0 not in x.shape[-2:] else x * 0.0
 
 
 def _svd(g: list[Any], x: Any, out: tuple[Any, Any, Any]) -> Any:
@@ -98,8 +101,10 @@ def _svd(g: list[Any], x: Any, out: tuple[Any, Any, Any]) -> Any:
     (A s_j + s_i B) / (s_j² - s_i²) = (A + B) / 2(s_j - s_i) + (A - B) / 2(s_j + s_i),
     of which only the first term minds equal singular values.
     """
+    if g[0] is None and g[2] is None:
+        return _svdvals(g[1], x)
     u, s, vh = out
-    gu, gs, gvh = g
+    gu, gs, gvh = _zeros_for_none(g, out)
     v, gv = adjoint(vh), adjoint(gvh)
     count = s.shape[-1]
     if count == 0:
@@ -165,33 +170,32 @@ def _over_values(n: Any, s: Any, gs: Any, scale: Any) -> Any:
 # --- any square matrices ---------------------------------------------------------------
 
 
-def _from_eigenvectors(middle: Any, v: Any) -> Any:
-    """V⁻ᵀ middle Vᵀ."""
-    return xp.linalg.solve(transpose(v), xp.matmul(middle, transpose(v)))
-
-
 def _eigvals(g: Any, x: Any) -> Any:
-    _, v = factors.eig(x)
-    return _from_eigenvectors(on_diagonal(g), v)
+    return transpose(with_eigenvalues(x, g, fixed=is_fixed(g)))
 
 
 def _eig(g: list[Any], x: Any, out: tuple[Any, Any]) -> Any:
     """Each eigenvector has norm 1, which takes a multiple of itself from its change."""
+    if g[1] is None:
+        return _eigvals(g[0], x)
     w, v = out
-    gw, gv = g
+    gw, gv = _zeros_for_none(g, out)
     if w.shape[-1] == 0:
         return xp.zeros_like(x)
     k = xp.matmul(transpose(v), gv)
     own = xp.linalg.diagonal(k)
     overlaps = conj(xp.matmul(adjoint(v), v))
-    turns = k - _columns(overlaps, as_dtype_of(xp.real(own), k))
+    turns = k - columns(overlaps, as_dtype_of(xp.real(own), k))
     phases = as_dtype_of(xp.imag(own), k) * 1j
     if not is_complex(x):  # an eigenvector that is real stays real: its phase is fixed
         phases = xp.where(xp.equal(xp.imag(w), 0.0), 0.0, phases)
     turns = xp.where(is_diagonal(k), on_diagonal(phases), turns)
     middle = over_gaps(turns, w, gw, largest(k)) + on_diagonal(gw)
-    return _from_eigenvectors(middle, v)
+    return xp.linalg.solve(transpose(v), xp.matmul(middle, transpose(v)))
 
+
+for _several in (factors.eig, factors.eigh, factors.svd):
+    _several.primitive.takes_none = True  # of the values alone more is known
 
 factors.eig.defvjp(x=_eig)
 factors.eigh.defvjp(x=_eigh)

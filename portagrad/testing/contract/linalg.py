@@ -38,6 +38,7 @@ ROWS = [
         ([[1.0, 2.0], [2.0, 4.0]],),
         (full((2, 2), nan),),
         value=-inf,
+        second=(full((2, 2), nan),),
         pole=True,
     ),
     Special(
@@ -51,6 +52,28 @@ ROWS = [
         lambda x: weighted(xp.linalg.eigvalsh(x), 1, 2),
         (eye(2),),
         (diag([1.0, 2.0]),),
+    ),
+    Special(
+        "sum of equal eigenvalues, which is the trace",
+        lambda x: xp.linalg.eigh(x).eigenvalues,
+        (diag([1.0, 1.0, 2.0]),),
+        (eye(3),),
+        second=(zeros((3, 3)),),
+        tolerance=1e-15,
+    ),
+    Special(
+        "sum of squares of equal eigenvalues: the second order is unknown, and says so",
+        lambda x: xp.square(xp.linalg.eigvalsh(x)),
+        (eye(2),),
+        (2 * eye(2),),
+        second=(full((2, 2), nan),),
+    ),
+    Special(
+        "singular values of zeros, by svd",
+        lambda x: xp.linalg.svd(x, full_matrices=False).S,
+        (zeros((2, 2)),),
+        (zeros((2, 2)),),
+        second=(zeros((2, 2)),),
     ),
     Special(
         "eigenvectors of equal eigenvalues",
