@@ -4,6 +4,8 @@ import array_api_compat
 import numpy as np
 import pytest
 
+import portagrad as pg
+
 pytest.importorskip("scipy")
 from scipy import differentiate, integrate, optimize, stats
 from scipy.optimize import elementwise
@@ -192,7 +194,137 @@ CALLS = {
         VECTORS,
     ),
 }
+for _rule in ("gk15", "gk21", "genz-malik"):
+    CALLS[f"cubature, {_rule}"] = (
+        (
+            lambda x, rule=_rule: (
+                integrate.cubature(
+                    lambda t: space(t).exp(-x[0] * t[:, 0] ** 2) * space(t).cos(t[:, 1] * x[1]),
+                    like(x, [0.0, 0.0]),
+                    like(x, [1.0, 2.0]),
+                    rule=rule,
+                ).estimate
+            )
+        ),
+        POSITIVE,
+    )
+for _direction in (-1, 0, 1):
+    CALLS[f"derivative to {_direction}"] = (
+        (
+            lambda x, d=_direction: (
+                differentiate.derivative(space(x).exp, x, step_direction=like(x, d)).df
+            )
+        ),
+        POSITIVE,
+    )
+CALLS |= {
+    "tanhsinh, log": (
+        lambda x: (
+            integrate.tanhsinh(
+                lambda t, a: -a * t * t, like(x, 0.0), like(x, 1.0), args=(x,), log=True
+            ).integral
+        ),
+        POSITIVE,
+    ),
+    "tanhsinh, backwards": (
+        lambda x: integrate.tanhsinh(space(x).cos, x, like(x, 0.0)).integral,
+        POSITIVE,
+    ),
+    "nsum, log": (
+        lambda x: (
+            integrate.nsum(
+                lambda k, p: -p * space(k).log(k),
+                like(x, 1.0),
+                like(x, 30.0),
+                args=(x + 2,),
+                log=True,
+            ).sum
+        ),
+        POSITIVE,
+    ),
+    "cubature of a limit": (
+        lambda x: (
+            integrate.cubature(
+                lambda t: space(t).exp(-(t[:, 0] ** 2)) * t[:, 1], like(x, [0.0, 0.0]), x[:2]
+            ).estimate
+        ),
+        POSITIVE,
+    ),
+    "cubature to infinity": (
+        lambda x: (
+            integrate.cubature(
+                lambda t: space(t).exp(-x[0] * t[:, 0] ** 2),
+                like(x, [-np.inf]),
+                like(x, [np.inf]),
+            ).estimate
+        ),
+        POSITIVE,
+    ),
+    "cumulative_simpson, initial": (
+        lambda x: integrate.cumulative_simpson(x, initial=x[0]),
+        SAMPLE,
+    ),
+    "jacobian of points": (
+        lambda x: differentiate.jacobian(lambda t: t[0, ...] ** 2 * t[1, ...] + t[2, ...], x).df,
+        POINTS[:, :2],
+    ),
+    "fixed_quad": (
+        lambda x: integrate.fixed_quad(lambda t: np.exp(-x[0] * t), 0.0, x[1])[0],
+        POSITIVE,
+    ),
+    "newton": (
+        lambda x: optimize.newton(lambda t: t**3 - x[0], 1.0, fprime=lambda t: 3 * t**2),
+        POSITIVE,
+    ),
+    "brent": (lambda x: optimize.brent(lambda t: (t - x[0]) ** 2), POSITIVE),
+    "rosen of points": (optimize.rosen, POINTS),
+    "small rotations": (lambda x: Rotation.from_rotvec(x * 1e-4).as_matrix(), VECTORS),
+    "canonical": (lambda x: Rotation.from_quat(-x).as_quat(canonical=True), QUATERNIONS),
+    "mean of weights": (
+        lambda x: Rotation.from_rotvec(like(x, VECTORS)).mean(weights=x[:2]).as_matrix(),
+        SHARE,
+    ),
+    "align_vectors of weights": (
+        lambda x: Rotation.align_vectors(
+            like(x, POINTS), like(x, POINTS[::-1] + np.eye(3)), weights=x[:3]
+        )[0].as_matrix(),
+        SHARE,
+    ),
+    "from_dual_quat": (
+        lambda x: RigidTransform.from_dual_quat(x).as_matrix(),
+        np.asarray([0.1, 0.7, -0.3, 0.6, 0.2, 0.1, 0.4, 0.3]),
+    ),
+}
+#: Computes what it then leaves out: nan or inf, with an infinite slope.
+MASKED = {
+    "tanhsinh to infinity": (
+        lambda x: (
+            integrate.tanhsinh(
+                lambda t, a: space(t).exp(-a * t * t),
+                like(x, -np.inf),
+                like(x, np.inf),
+                args=(x,),
+            ).integral
+        ),
+        POSITIVE,
+    ),
+    "tanhsinh from a limit to infinity": (
+        lambda x: integrate.tanhsinh(lambda t: space(t).exp(-t * t), x, like(x, np.inf)).integral,
+        POSITIVE,
+    ),
+    "nsum to infinity": (
+        lambda x: (
+            integrate.nsum(lambda k, p: 1 / k**p, like(x, 1.0), like(x, np.inf), args=(x + 2,)).sum
+        ),
+        POSITIVE,
+    ),
+}
 REFUSED = {
+    "golden": (lambda x: optimize.golden(lambda t: (t - x[0]) ** 2), POSITIVE),
+    "quad": (lambda x: integrate.quad(lambda t: np.exp(-x[0] * t), 0, 1)[0], POSITIVE),
+    "odeint": (lambda x: integrate.odeint(lambda y, t: -y, x, [0.0, 1.0])[-1], POSITIVE),
+    "brentq": (lambda x: optimize.brentq(lambda t: t**3 - x[0], 0.0, 3.0), POSITIVE),
+    "least_squares": (lambda x: optimize.least_squares(lambda t: t - x, np.zeros(5)).x, POSITIVE),
     "simpson": (integrate.simpson, SAMPLE[:7]),
     "minimize": (lambda x: optimize.minimize(optimize.rosen, x).fun, POSITIVE),
     "root_scalar": (
@@ -205,6 +337,12 @@ REFUSED = {
 @pytest.mark.parametrize("name", CALLS)
 def test_differentiable(is_differentiable, name):
     is_differentiable(*CALLS[name])
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_differentiable_in_what_is_kept(is_differentiable, name):
+    with pg.absorbing_zeros():
+        is_differentiable(*MASKED[name])
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -11,6 +11,7 @@ from scipy.spatial import distance
 
 POSITIVE = np.asarray([0.7, 1.9, 0.3, 2.6, 1.1])
 SAMPLE = np.sin(np.arange(24.0) * 1.3) + 0.02 * np.arange(24.0) ** 1.5
+IMAGE = np.outer(np.sin(np.arange(6.0) + 0.3), np.cos(np.arange(5.0))) + 0.1
 MATRIX = np.asarray([[1.3, 0.2, 0.7], [0.4, 2.1, 0.5], [0.6, 0.9, 1.7], [0.3, 1.1, 0.8]])
 
 
@@ -65,6 +66,60 @@ CALLS = {
 for _name in ("fft", "ifft", "rfft", "fft2", "fftn", "hfft"):
     _f = getattr(fft, _name)
     CALLS[_name] = (lambda x, f=_f: space(x).abs(f(x)) ** 2), MATRIX
+for _mode in ("full", "same", "valid"):
+    CALLS[f"fftconvolve of images, {_mode}"] = (
+        (lambda x, m=_mode: signal.fftconvolve(x, x[:2, :2], mode=m)),
+        IMAGE,
+    )
+    CALLS[f"oaconvolve of images, {_mode}"] = (
+        (lambda x, m=_mode: signal.oaconvolve(x, x[:2, :2], mode=m)),
+        IMAGE,
+    )
+for _name in ("irfft2", "rfftn", "irfftn", "ihfft", "ihfftn", "hfftn", "ifft2"):
+    _f = getattr(fft, _name)
+    for _norm in ("ortho", "forward"):
+        CALLS[f"{_name}, {_norm}"] = (
+            (lambda x, f=_f, n=_norm: space(x).abs(f(x, norm=n)) ** 2),
+            MATRIX,
+        )
+for _name in ("lp2bp_zpk", "lp2bs_zpk"):
+    _f = getattr(signal, _name)
+    CALLS[_name] = (
+        (lambda x, f=_f: space(x).abs(f(x[:2] + 0.1, -x, 1.0, 2.0, 1.0)[1])),
+        POSITIVE,
+    )
+for _name in ("linear", "thin_plate_spline", "cubic"):
+    CALLS[f"RBFInterpolator at x, {_name}"] = (
+        (
+            lambda x, kernel=_name: interpolate.RBFInterpolator(
+                like(x, MATRIX[:, :2]), like(x, POSITIVE[:4]), kernel=kernel, degree=1
+            )(x)
+        ),
+        np.asarray([[0.6, 1.0], [0.3, 0.8]]),
+    )
+for _name in ("gaussian", "multiquadric", "inverse_multiquadric", "inverse_quadratic"):
+    CALLS[f"RBFInterpolator, {_name}"] = (
+        (
+            lambda x, kernel=_name: interpolate.RBFInterpolator(
+                like(x, MATRIX), x, kernel=kernel, epsilon=0.7, degree=1
+            )(like(x, MATRIX[:2] + 0.1))
+        ),
+        POSITIVE[:4],
+    )
+CALLS |= {
+    "fftconvolve along": (lambda x: signal.fftconvolve(x, x[::-1, :], axes=1), IMAGE),
+    "resample with a window": (lambda x: signal.resample(x, 16, window="hann"), SAMPLE),
+    "hilbert2": (lambda x: space(x).imag(signal.hilbert2(x)), IMAGE),
+    "envelope of a band": (lambda x: signal.envelope(x, bp_in=(1, 5), n_out=30), SAMPLE),
+    "firwin": (lambda x: signal.firwin(7, x[0] / 3), POSITIVE),
+    "fft, padded": (lambda x: space(x).abs(fft.fft(x, n=7, axis=0)), MATRIX),
+    "ifht": (lambda x: fft.ifht(x, 0.1, 1.0), POSITIVE),
+    "fht, offset": (lambda x: fft.fht(x, 0.1, 1.0, offset=0.2, bias=0.1), IMAGE),
+    "orthogonal_procrustes R": (
+        lambda x: linalg.orthogonal_procrustes(x, like(x, MATRIX))[0],
+        MATRIX[::-1],
+    ),
+}
 #: C code, which takes NumPy's arrays alone; the last reads a number into Python.
 REFUSED = {
     "detrend": (signal.detrend, SAMPLE),
@@ -88,6 +143,13 @@ REFUSED = {
         lambda x: interpolate.CubicSpline(like(x, np.arange(5.0)), x)(1.5),
         POSITIVE,
     ),
+    "interp1d": (lambda x: interpolate.interp1d(np.arange(5.0), x)(1.5), POSITIVE),
+    "RegularGridInterpolator": (
+        lambda x: interpolate.RegularGridInterpolator((np.arange(6.0), np.arange(5.0)), IMAGE)(x),
+        np.asarray([[1.5, 0.5], [0.3, 1.2]]),
+    ),
+    "chirp": (lambda x: signal.chirp(x, 0.1, 3.0, 0.4), POSITIVE),
+    "kmeans": (lambda x: cluster.vq.kmeans(x, x[:2])[0], MATRIX),
     "gaussian_filter": (lambda x: ndimage.gaussian_filter(x, 1.0), MATRIX),
     "ndimage.sum": (ndimage.sum, MATRIX),
     "cdist": (lambda x: distance.cdist(x, MATRIX + 0.1), MATRIX),

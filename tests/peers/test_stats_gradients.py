@@ -4,6 +4,8 @@ import array_api_compat
 import numpy as np
 import pytest
 
+import portagrad as pg
+
 pytest.importorskip("scipy")
 from scipy import special, stats
 
@@ -27,6 +29,11 @@ def thirds(x):
 
 def halves(x):
     return x[:12], x[12:]
+
+
+def with_nan(x):
+    space = array_api_compat.array_namespace(x)
+    return space.where(space.asarray(np.arange(24) % 7 == 3), space.asarray(np.nan), x)
 
 
 def resample():
@@ -111,15 +118,115 @@ CALLS |= {
 }
 for _name in ("skewtest", "kurtosistest", "normaltest", "jarque_bera"):
     CALLS[_name] = (lambda x, f=getattr(stats, _name): f(x)[:2]), SAMPLE  # noqa: B008
+LIMITS, BLOCK = (0.0, 1.5), SAMPLE.reshape(6, 4)
+SEVERAL_AXES = """
+    sem skew kurtosis variation circmean circvar circstd iqr median_abs_deviation kstat kstatvar
+    gmean hmean differential_entropy entropy lmoment
+"""
+for _name in SEVERAL_AXES.split():
+    _f, _lift = getattr(stats, _name), 3 if _name in ("gmean", "hmean", "entropy") else 0
+    CALLS[f"{_name} of columns"] = (lambda x, f=_f: f(x, axis=0)), BLOCK + _lift
+    CALLS[f"{_name} of all"] = (lambda x, f=_f: f(x, axis=None)), BLOCK + _lift
+    CALLS[f"{_name}, nan left out"] = (
+        (lambda x, f=_f: f(with_nan(x), nan_policy="omit")),
+        SAMPLE + _lift,
+    )
+for _name in ("vasicek", "van es", "ebrahimi", "correa"):
+    CALLS[f"differential_entropy, {_name}"] = (
+        (lambda x, m=_name: stats.differential_entropy(x, method=m)),
+        SAMPLE,
+    )
+QUANTILES = """
+    inverted_cdf averaged_inverted_cdf closest_observation hazen interpolated_inverted_cdf
+    median_unbiased normal_unbiased weibull harrell-davis
+"""
+for _name in QUANTILES.split():
+    CALLS[f"quantile, {_name}"] = (
+        (lambda x, m=_name: stats.quantile(x, like(x, [0.2, 0.55]), method=m)),
+        SAMPLE,
+    )
+for _name in ("fisher", "pearson", "tippett", "mudholkar_george"):
+    CALLS[f"combine_pvalues, {_name}"] = (
+        (lambda x, m=_name: stats.combine_pvalues(x, method=m)[:2]),
+        SHARE,
+    )
+for _name in ("log-likelihood", "freeman-tukey", "mod-log-likelihood", "neyman", "cressie-read"):
+    CALLS[f"power_divergence, {_name}"] = (
+        (lambda x, m=_name: stats.power_divergence(x, lambda_=m)[:2]),
+        POSITIVE,
+    )
+CALLS |= {
+    "tmean, limits": (lambda x: stats.tmean(x, LIMITS, inclusive=(True, False)), SAMPLE),
+    "tmax": (lambda x: stats.tmax(x, 1.5), SAMPLE),
+    "kstat 4": (lambda x: stats.kstat(x, 4), SAMPLE),
+    "moments": (lambda x: stats.moment(x, [1, 2, 3]), SAMPLE),
+    "moment of the center": (lambda x: stats.moment(x, 3, center=x[0]), SAMPLE),
+    "pmean 0": (lambda x: stats.pmean(x, 0), POSITIVE),
+    "pmean of weights": (lambda x: stats.pmean(x, -1.5, weights=x), POSITIVE),
+    "hmean of weights": (lambda x: stats.hmean(x, weights=x * x), POSITIVE),
+    "quantile of p": (lambda x: stats.quantile(like(x, SAMPLE), x), SHARE),
+    "directional_stats length": (
+        lambda x: stats.directional_stats(x, normalize=False).mean_resultant_length,
+        MATRIX,
+    ),
+    "ttest_1samp interval": (
+        lambda x: list(stats.ttest_1samp(x, 0.2).confidence_interval(0.9)),
+        SAMPLE,
+    ),
+    "ttest_ind interval": (
+        lambda x: list(stats.ttest_ind(x[:10], x[10:]).confidence_interval()),
+        SAMPLE,
+    ),
+    "pearsonr interval": (
+        lambda x: list(stats.pearsonr(*halves(x)).confidence_interval()),
+        SAMPLE,
+    ),
+    "norm.rvs": (lambda x: stats.norm.rvs(loc=x, size=5, random_state=1), POSITIVE),
+    "levene, trimmed": (lambda x: stats.levene(*thirds(x), center="trimmed")[:2], SAMPLE),
+    "alexandergovern p": (lambda x: stats.alexandergovern(*thirds(x)).pvalue, SAMPLE),
+    "bootstrap interval": (
+        lambda x: list(
+            stats.bootstrap((x,), mean, method="basic", **resample()).confidence_interval
+        ),
+        SAMPLE,
+    ),
+    "permutation_test distribution": (
+        lambda x: (
+            stats.permutation_test(
+                (x[:6], x[6:12]), lambda a, b, axis: mean(a * b, axis), **resample()
+            ).null_distribution
+        ),
+        SAMPLE,
+    ),
+}
+#: Computes what it then leaves out: nan or inf, with an infinite slope.
+MASKED = {
+    "tvar, limits": (lambda x: stats.tvar(x, LIMITS), SAMPLE),
+    "tstd, limits": (lambda x: stats.tstd(x, LIMITS), SAMPLE),
+    "tsem, limits": (lambda x: stats.tsem(x, LIMITS), SAMPLE),
+}
 REFUSED = {
     # A number read into Python: math.log(abs(lmb)).
     "boxcox_llf of lmb": (lambda x: stats.boxcox_llf(x[0], like(x, SAMPLE + 3)), POSITIVE),
     # No derivative with respect to the degrees of freedom.
+    "f_oneway, Welch": (lambda x: stats.f_oneway(*thirds(x), equal_var=False).pvalue, SAMPLE),
     "ttest_ind p, Welch": (
         lambda x: stats.ttest_ind(x[:10], x[10:], equal_var=False).pvalue,
         SAMPLE,
     ),
     # NumPy's arrays alone.
+    "linregress": (lambda x: stats.linregress(*halves(x)).slope, SAMPLE),
+    "wasserstein_distance": (lambda x: stats.wasserstein_distance(*halves(x)), SAMPLE),
+    "expectile": (lambda x: stats.expectile(x, 0.3), SAMPLE),
+    "norm.fit": (lambda x: stats.norm.fit(x), SAMPLE),
+    "norm.mean": (lambda x: stats.norm.mean(loc=x), POSITIVE),
+    "Normal.mean": (lambda x: stats.Normal(mu=x, sigma=1.0).mean(), POSITIVE),
+    "poisson.var": (stats.poisson.var, POSITIVE),
+    "binned_statistic": (
+        lambda x: stats.binned_statistic(np.arange(24.0), x, "mean", bins=4).statistic,
+        SAMPLE,
+    ),
+    "gaussian_kde": (lambda x: stats.gaussian_kde(x)(0.4), SAMPLE),
     "ks_1samp": (lambda x: stats.ks_1samp(x, special.ndtr).statistic, SAMPLE),
     "Normal.pdf": (lambda x: stats.Normal(mu=0.2, sigma=1.3).pdf(x), POSITIVE),
     "norm.cdf": (lambda x: stats.norm.cdf(x, 0.1, 2.0), POSITIVE),
@@ -130,6 +237,12 @@ REFUSED = {
 @pytest.mark.parametrize("name", CALLS)
 def test_differentiable(is_differentiable, name):
     is_differentiable(*CALLS[name])
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_differentiable_in_what_is_kept(is_differentiable, name):
+    with pg.absorbing_zeros():
+        is_differentiable(*MASKED[name])
 
 
 @pytest.mark.parametrize("name", REFUSED)
