@@ -196,6 +196,11 @@ def snapshot(x: Any) -> Any:
     return take(x)
 
 
+def take_snapshots(kind: type, take: Callable[[Any], Any]) -> None:
+    """Say how a value of a trace is kept from later assignments to it."""
+    _snapshots[kind] = take
+
+
 def _itself(x: Any) -> Any:
     return x
 

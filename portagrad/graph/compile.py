@@ -8,6 +8,8 @@ from typing import Any
 
 from portagrad.graph import host
 from portagrad.graph.entry import entry, reused
+from portagrad.graph.explain import described
+from portagrad.graph.host.writing import Written
 from portagrad.graph.passes import simplified
 from portagrad.graph.recorded import Recording
 from portagrad.graph.replay import replayer
@@ -38,7 +40,7 @@ class Plan:
         started = time.perf_counter()
         self.graph = simplified(self.recording.graph)
         self.memory: list[int | None] = [None] * len(self.graph.outputs)
-        self.written = None
+        self.written: Written | None = None
         if host.suits(self.graph):
             self.written = host.prepared(self.graph, reused(self.recording), self._aside)
             self.memory, self.run = self.written.reuse, self.written.run
@@ -56,4 +58,4 @@ class Plan:
         """The plan, for a person."""
         if not self.compiled:
             return "recorded, and not compiled yet: that happens in the second call"
-        return str(self.graph) if self.written is None else self.written.text
+        return described(self.recording.graph, self.graph, self.written, self.seconds)

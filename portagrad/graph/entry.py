@@ -211,7 +211,7 @@ def _tree(source: Source, tree: Any, leaves: list[Leaf]) -> str:
             made.append(f"r[{leaf.output}]")
     if tree is LEAF:
         return made[0]
-    if type(tree) is tuple and len(tree) == len(leaves):
+    if type(tree) is tuple and all(each is LEAF for each in tree):
         return f"({''.join(each + ', ' for each in made)})"
     source.scope["unflatten"] = tree_unflatten
     return f"unflatten({source.name(tree, 'tree')}, ({''.join(each + ', ' for each in made)}))"

@@ -23,7 +23,15 @@ from portagrad.autograd.tensor import EAGER
 from portagrad.backend import backend_of
 from portagrad.errors import JitError
 from portagrad.graph.graph import Graph, Hole, NumberFunction, Value
-from portagrad.primitive import Primitive, Trace, Traced, fresh_id, settled, traced_types
+from portagrad.primitive import (
+    Primitive,
+    Trace,
+    Traced,
+    fresh_id,
+    settled,
+    take_snapshots,
+    traced_types,
+)
 
 #: Functions whose result has a shape that depends on the values.
 SHAPED_BY_VALUES = frozenset(
@@ -223,6 +231,8 @@ class RecordedNumber(Traced):
         return f"RecordedNumber(like {self.value!r})"
 
 
+# An assignment to a recorded value gives the object another node; what was kept keeps its own.
+take_snapshots(Recorded, lambda x: Recorded(x.value, x.trace, x.node))
 KNOWN.add(RecordedNumber)  # an operand beside any array, as a number is
 _NUMBERS = (bool, int, float, complex)
 

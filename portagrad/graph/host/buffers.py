@@ -58,15 +58,7 @@ class Memory:
 def planned(units: list[Unit], outputs: set[Slot]) -> Memory:
     """Buffers for every slot that steps write into, but the outputs."""
     memory = Memory()
-    last: dict[Slot, int] = {}
-    first: dict[Slot, int] = {}
-    for i, unit in enumerate(units):
-        for step in steps_of(unit):
-            for slot in step.slots:
-                last[slot.root] = i
-            if step.out is not None:
-                first[step.out] = i
-                last.setdefault(step.out, i)
+    last = last_uses(units, outputs)
     free: list[Block] = []
     for i, unit in enumerate(units):
         dying = {
@@ -100,6 +92,21 @@ def planned(units: list[Unit], outputs: set[Slot]) -> Memory:
                 dying.add(out)
         free.extend({memory.of[slot]: None for slot in dying})
     return memory
+
+
+def last_uses(units: list[Unit], outputs: set[Slot]) -> dict[Slot, int]:
+    """The last unit that needs the memory of each slot."""
+    last: dict[Slot, int] = {}
+    for i, unit in reversed(list(enumerate(units))):
+        for step in reversed(steps_of(unit)):
+            until = i
+            if step.out is not None:
+                until = last.setdefault(step.out, len(units) if step.out in outputs else i)
+            for slot in step.slots:
+                # What a call returns may be a look at its operands (np.flip): they live as long.
+                end = until if step.kind == "call" else i
+                last[slot.root] = max(last.get(slot.root, i), end)
+    return last
 
 
 def _taken_over(

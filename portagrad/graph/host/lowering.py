@@ -145,6 +145,30 @@ def _moveaxis(b: Builder, o: Operation, inputs: list[Any]) -> Slot:
     return _transpose(b, inputs[0], tuple(n - 2 for n in shape))
 
 
+def _flip(b: Builder, o: Operation, inputs: list[Any]) -> Slot:
+    x, axis = inputs[0], o.static.get("axis")
+    rank = len(x.shape)
+    axes = range(rank) if axis is None else axis if isinstance(axis, (tuple, list)) else (axis,)
+    turned = {a % rank for a in axes}
+    key = ", ".join("::-1" if a in turned else ":" for a in range(rank))
+    return b.view(x, x.shape, f"{{}}[{key}]") if turned else x
+
+
+def _concat(b: Builder, o: Operation, inputs: list[Any]) -> Slot | None:
+    axis = o.static.get("axis", 0)
+    if axis is None:
+        return None
+    inside = ", ".join("{}" for _ in inputs)
+    template = f"np.concatenate(({inside},), {axis!r}, {{out}})"
+    return b.add("join", "concat", template, tuple(inputs), o.output.shape, o.output.dtype)
+
+
+def _stack(b: Builder, o: Operation, inputs: list[Any]) -> Slot:
+    inside = ", ".join("{}" for _ in inputs)
+    template = f"np.stack(({inside},), {o.static.get('axis', 0)!r}, {{out}})"
+    return b.add("join", "stack", template, tuple(inputs), o.output.shape, o.output.dtype)
+
+
 def _to_shape(b: Builder, o: Operation, inputs: list[Any]) -> Slot:
     return _reshape(b, inputs[0], o.output.shape)
 
@@ -242,6 +266,9 @@ LOWERINGS: dict[str, Lowering] = {
     "permute_dims": _permute,
     "matrix_transpose": _matrix_transpose,
     "moveaxis": _moveaxis,
+    "flip": _flip,
+    "concat": _concat,
+    "stack": _stack,
     "broadcast_to": _broadcast,
     "getitem": _getitem,
     "convert": _convert,

@@ -31,6 +31,8 @@ class Written:
     outputs: list[Slot]
     reuse: list[int | None]
     threads: int
+    #: Working memory of groups, in bytes.
+    temporary: int = 0
     notes: list[str] = field(default_factory=list)
 
 
@@ -40,7 +42,7 @@ def written(
     """The function of a program. `reuse`: for each output, the input whose memory it may have."""
     _outputs_of_their_own(program)
     units = grouped(live(program))
-    outputs = {slot for slot in program.outputs if type(slot) is Slot and slot.kind == "buffer"}
+    outputs = {slot for slot in program.outputs if type(slot) is Slot and slot.kind != "number"}
     memory = planned(units, outputs)
     writer = _Writer(program, units, memory, reuse, threads or thread_count())
     return writer.write(fallback)
@@ -82,6 +84,7 @@ class _Writer:
         self.numbers = count()
         #: Buffers that were named, by block, dtype and shape: one array for each.
         self.held: dict[Any, str] = {}
+        self.temporary = 0
         self.reuse = self._allowed(reuse)
 
     # --- what may be written over ---
@@ -90,12 +93,19 @@ class _Writer:
         """The wanted reuses that no later reader forbids."""
         place: dict[Slot, int] = {}
         reads: dict[Slot, list[tuple[int, Step, Slot]]] = {}
+        seen_by: dict[Slot, set[Slot]] = {}
         for i, unit in enumerate(self.units):
             for step in steps_of(unit):
                 if step.out is not None:
                     place[step.out] = i
-                for slot in step.slots:
-                    reads.setdefault(slot.root, []).append((i, step, slot))
+                roots = {slot.root: slot for slot in step.slots}
+                for root, slot in roots.items():
+                    for x in (root, *seen_by.get(root, ())):
+                        reads.setdefault(x, []).append((i, step, slot))
+                if step.kind == "call" and step.out is not None:
+                    # Its result may be a look at its operands.
+                    below = (seen_by.get(root, set()) for root in roots)
+                    seen_by[step.out] = set(roots).union(*below)
         allowed: list[int | None] = []
         for slot, wanted in zip(self.program.outputs, reuse):
             good = wanted is not None and type(slot) is Slot and slot.kind == "buffer"
@@ -165,8 +175,16 @@ class _Writer:
         )
         exec(compile(text, "<portagrad.jit: plan>", "exec"), self.scope)
         slots = [slot for slot in self.program.outputs if type(slot) is Slot]
+        slots = [slot for slot in slots if slot.kind != "number"]
         return Written(
-            self.scope["run"], text, self.units, self.memory, slots, self.reuse, self.threads
+            self.scope["run"],
+            text,
+            self.units,
+            self.memory,
+            slots,
+            [i for slot, i in zip(self.program.outputs, self.reuse) if slot in slots],
+            self.threads,
+            self.temporary,
         )
 
     def _result(self, slot: Any) -> str:
@@ -241,6 +259,7 @@ class _Writer:
         for n, itemsize in enumerate(temporaries):
             shape = (threads, rows * width * itemsize)
             self.scope[f"t{number}_{n}"] = np.empty(shape, dtype=np.uint8)
+            self.temporary += shape[0] * shape[1]
 
         def outer(slot: Slot) -> str:
             """A slot of outside, as a parameter of the block's function if it changes."""
