@@ -39,6 +39,7 @@ class Stated(Primitive):
         self.pull = pull
         self.constant = self.fusible = self.elementwise = self.linear = self.bilinear = False
         self.multiple = self.variadic = True
+        self.takes_none = False
         self.operands = ("operands",)
         self.plans = {}
         self.structure: Any = None
