@@ -27,7 +27,13 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, TypeVar, cast
 
-from portagrad.backend import active_line, backend_of, is_basic
+from portagrad.backend import (
+    HOST_SCALARS,
+    active_line,
+    backend_of,
+    is_basic,
+    without_host_scalars,
+)
 from portagrad.errors import (
     ArgumentError,
     AxisError,
@@ -381,6 +387,10 @@ class Primitive:
     def on_arrays(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Call on plain arrays."""
         try:
+            if not HOST_SCALARS.isdisjoint(map(type, (*args, *keywords.values()))):
+                numbers = without_host_scalars((*args, *keywords.values()))
+                args, rest = numbers[: len(args)], numbers[len(args) :]
+                keywords = dict(zip(keywords, rest, strict=True))
             if self.fusible and args:
                 version = self.versions.get(type(args[0])) or self.version(args[0])
                 return version(*args, **keywords)

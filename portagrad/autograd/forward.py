@@ -28,7 +28,7 @@ from portagrad.autograd.namespace import namespace_of
 from portagrad.autograd.tape import lifted
 from portagrad.autograd.tensor import EAGER, Tensor, leaf_node, new_tape
 from portagrad.autograd.transforms import grad
-from portagrad.backend import asarray, backend_of
+from portagrad.backend import asarray, backend_of, without_host_scalars
 from portagrad.errors import NotDifferentiableError
 from portagrad.primitive import Primitive, Trace, mode, settled, traced_types
 from portagrad.tree import tree_map
@@ -85,6 +85,7 @@ class Forward(Trace):
             own = type(operand) in traced_types and operand.trace is self
             values.append(operand.value if own else settled(operand))
             tangents.append(operand.node if own else None)
+        values = list(without_host_scalars(values))
         moving = any(t is not None for t in tangents) and self.id > mode.get().paused
         if moving and not primitive.constant:
             if not primitive.has_rules:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from portagrad.array import DType, Shape
+from portagrad.backend import without_host_scalars
 from portagrad.errors import NotDifferentiableError
 from portagrad.primitive import (
     NO_STATIC,
@@ -106,6 +107,8 @@ class Tape(Trace):
         """Compute a call and, where an operand wants a gradient, record it."""
         paused, watch, _ = mode.get()
         values, mask, parents, plain = self._unwrap(operands)
+        if plain:
+            values = list(without_host_scalars(values))
         skipped = watch is not None and watch.skips(self.id)
         if skipped and watch and watch.captured is not None:
             watch.captured.extend((self, parent) for parent in parents)

@@ -12,8 +12,10 @@ from portagrad.backend.catalogue import register_backend as register_backend
 from portagrad.backend.context import get_backend as get_backend
 from portagrad.backend.context import set_backend as set_backend
 from portagrad.backend.context import use_backend as use_backend
+from portagrad.backend.dispatch import HOST_SCALARS as HOST_SCALARS
 from portagrad.backend.dispatch import backend_of as backend_of
 from portagrad.backend.dispatch import namespace as namespace
+from portagrad.backend.dispatch import without_host_scalars as without_host_scalars
 from portagrad.backend.errors import UnknownArrayError as UnknownArrayError
 from portagrad.backend.errors import UnknownDeviceError as UnknownDeviceError
 from portagrad.backend.precision import get_matmul_precision as get_matmul_precision
@@ -25,6 +27,7 @@ from portagrad.backend.transfer import to_backend as to_backend
 from portagrad.backend.transfer import to_numpy as to_numpy
 
 __all__ = [
+    "HOST_SCALARS",
     "Backend",
     "BackendStatus",
     "UnknownArrayError",
@@ -43,4 +46,5 @@ __all__ = [
     "to_backend",
     "to_numpy",
     "use_backend",
+    "without_host_scalars",
 ]

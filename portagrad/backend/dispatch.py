@@ -7,7 +7,10 @@ The answer is kept by type, so a call costs one look-up in a dict.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
+
+import numpy
 
 from portagrad.array import Namespace
 from portagrad.backend.active import active_line
@@ -95,6 +98,22 @@ def _namespace_of_mixture(operands: tuple[Any, ...]) -> Namespace:
             f"Make one with portagrad.asarray(...). {active_line()}"
         )
     return owner.xp
+
+
+#: NumPy's scalars, which come out of NumPy everywhere and other libraries do not all know.
+HOST_SCALARS: frozenset[type] = frozenset(numpy.dtype(code).type for code in "?bhilqBHILQefdFD")
+
+
+def without_host_scalars(operands: Sequence[Any]) -> tuple[Any, ...]:
+    """The operands with NumPy's scalars as Python's numbers, unless NumPy itself takes them."""
+    if HOST_SCALARS.isdisjoint(map(type, operands)):
+        return tuple(operands)
+    for x in map(untraced, operands):
+        if isinstance(x, numpy.ndarray):
+            return tuple(operands)
+        if hasattr(x, "dtype") and type(x) not in HOST_SCALARS:
+            return tuple(x.item() if type(x) in HOST_SCALARS else x for x in operands)
+    return tuple(operands)
 
 
 def _mixed(one: Backend, x: Any, other: Backend, y: Any) -> str:

@@ -89,3 +89,23 @@ def test_integers_beside_floats():
         g = pg.grad(lambda x, f=TWO[name]: xp.sum(f(x, n)))(x)
         assert g.dtype == np.float64
         assert np.isfinite(g).all()
+
+
+@pytest.mark.parametrize("scalar", [np.float64(1.5), np.float32(1.5), np.int64(2)], ids=repr)
+@pytest.mark.parametrize(
+    "name",
+    ["add", "multiply", "divide", "pow", "maximum", "hypot", "atan2", "logaddexp", "xlogy"],
+)
+def test_a_numpy_scalar_goes_with_every_library(name, scalar, backend):
+    function = getattr(xp, name)
+    x = pg.asarray(np.asarray([0.5, 1.5]), dtype="float32")
+    number = scalar.item()
+    for call, same in (
+        (lambda x: function(x, scalar), lambda x: function(x, number)),
+        (lambda x: function(scalar, x), lambda x: function(number, x)),
+    ):
+        found, expected = (pg.grad(lambda x, f=f: xp.sum(f(x)))(x) for f in (call, same))
+        assert found.dtype == x.dtype
+        np.testing.assert_allclose(pg.to_numpy(found), pg.to_numpy(expected), rtol=1e-6)
+        moved = pg.jvp(call, (x,), (xp.ones_like(x),))[1]
+        np.testing.assert_allclose(pg.to_numpy(moved), pg.to_numpy(expected), rtol=1e-6)

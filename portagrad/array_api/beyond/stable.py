@@ -9,7 +9,7 @@ from typing import Any
 from portagrad import array_api as xp
 from portagrad.array import Array, ArrayLike, Axis
 from portagrad.array_api.data_type import is_complex, is_inexact
-from portagrad.backend import asarray, backend_of, namespace
+from portagrad.backend import HOST_SCALARS, asarray, backend_of, namespace
 from portagrad.primitive import constant, innermost, kernel, primitive
 
 
@@ -82,13 +82,15 @@ def xlogy(x: ArrayLike, y: ArrayLike, /) -> Array:
 
 def as_arrays(*operands: Any) -> tuple[Any, ...]:
     """All as arrays of one library, where some may be numbers."""
-    example = next((x for x in operands if hasattr(x, "dtype")), None)
+    arrays = [hasattr(x, "dtype") and type(x) not in HOST_SCALARS for x in operands]
+    example = next((x for x, is_array in zip(operands, arrays, strict=True) if is_array), None)
     array = asarray(operands[0]) if example is None else innermost(example)
     dtype = array.dtype if is_inexact(array) else None
     home = backend_of(array)
     device = home.device_of(array)
     return tuple(
-        x if hasattr(x, "dtype") else home.asarray(x, dtype=dtype, device=device) for x in operands
+        x if is_array else home.asarray(x, dtype=dtype, device=device)
+        for x, is_array in zip(operands, arrays, strict=True)
     )
 
 

@@ -32,8 +32,8 @@ def relative_entropy(x: Array, y: Array, /) -> Array:
     both = xp.logical_and(xp.greater(x, 0), xp.greater(y, 0))
     nothing = xp.logical_and(xp.equal(x, 0), xp.greater_equal(y, 0))
     missing = xp.logical_or(xp.isnan(x), xp.isnan(y))
-    outside = xp.where(missing, math.nan, xp.full_like(both, math.inf, dtype=x.dtype))
     inside = x * _log_of_ratio(xp.where(both, x, 1.0), xp.where(both, y, 1.0))
+    outside = xp.where(missing, math.nan, xp.full_like(inside, math.inf))
     return xp.where(both, inside, xp.where(nothing, 0.0, outside))
 
 
