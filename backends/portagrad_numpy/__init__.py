@@ -72,6 +72,11 @@ class NumpyBackend(Backend):
     def on_host(self, x: Any) -> bool:
         return True
 
+    def ones_like(self, x: Any) -> Array:
+        ones = numpy.empty(x.shape, x.dtype)
+        ones.fill(1)
+        return cast(Array, ones)
+
     def owns_memory(self, x: Any) -> bool:
         # A subclass may keep memory in its own ways (a memory map does).
         return type(x) is numpy.ndarray and x.base is None and x.flags.owndata

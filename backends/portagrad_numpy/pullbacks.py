@@ -13,14 +13,16 @@ from typing import Any
 
 import numpy
 
+from portagrad_numpy.kernels import cross_entropy_backward, mse_backward
+
 Formula = Callable[..., Any]
 
-_ONE = {each: numpy.ones((), each) for each in map(numpy.dtype, ("float32", "float64"))}
+_ONE = {char: numpy.ones((), char) for char in "fd"}
 
 
 def one(x: Any) -> Any:
     """1 as an array of the dtype of x, where that is quicker than a number."""
-    return _ONE.get(x.dtype, 1)
+    return _ONE.get(x.dtype.char, 1)
 
 
 def _sigmoid(g: Any, out: Any, spare: Any, spare_out: Any) -> Any:
@@ -71,7 +73,7 @@ def _divisor(g: Any, x2: Any, out: Any) -> Any:
 
 def _rows(x: Any) -> Any:
     """All leading axes as one."""
-    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 def _linear_x(g: Any, weight: Any, x_shape: Any) -> Any:
@@ -81,22 +83,35 @@ def _linear_x(g: Any, weight: Any, x_shape: Any) -> Any:
 
 def _linear_bias(g: Any) -> Any:
     """Σ g, as a product: half the time of a sum over the rows."""
-    rows = _rows(g)
-    return numpy.ones(len(rows), g.dtype).dot(rows)
+    rows = g if g.ndim == 2 else _rows(g)
+    return _ones(len(rows), g.dtype).dot(rows)
+
+
+def _ones(n: int, dtype: Any) -> Any:
+    """A vector of ones, from one that grows."""
+    known = _ONES.get(dtype.char)
+    if known is None or len(known) < n:
+        known = _ONES[dtype.char] = numpy.ones(2 * n, dtype)
+    return known[:n]
+
+
+_ONES: dict[str, Any] = {}
 
 
 #: The operands that an element-wise rule has several of take g through, one after another: see
 #: portagrad.primitive.Plan for who may write to `spare`.
 PULLBACKS: Mapping[str, Mapping[str, Formula]] = {
     "cos": {"x": _cos},
+    "cross_entropy": {"logits": cross_entropy_backward},
     "divide": {"x1": lambda g, x2, spare: numpy.divide(g, x2, spare), "x2": _divisor},
     "exp": {"x": lambda g, out, spare: numpy.multiply(g, out, spare)},
     "linear": {
         "x": _linear_x,
-        "weight": lambda g, x: _rows(x).T.dot(_rows(g)),
+        "weight": lambda g, x: x.T.dot(g) if g.ndim == 2 else _rows(x).T.dot(_rows(g)),
         "bias": _linear_bias,
     },
     "log": {"x": lambda g, x, spare: numpy.divide(g, x, spare)},
+    "mse": {"prediction": mse_backward},
     "multiply": {
         "x1": lambda g, x2, spare: numpy.multiply(g, x2, spare),
         "x2": lambda g, x1, spare: numpy.multiply(g, x1, spare),

@@ -45,6 +45,29 @@ def walk(
     absorbing = watch is not None and watch.absorbing
     backend = None if trace is not None else _reusing(pending.values())
     home = None if backend is None else backend.array_types()[0]
+    smallest = math.inf if backend is None else backend.reusable_from
+    plainly = trace is None and not absorbing
+
+    def unusual(node: Node, g: Any, kept: tuple[Any, ...]) -> Sequence[Any]:
+        """The contributions of a node to its parents, whatever kind of node and of walk."""
+        plan = node.plan
+        assert plan is not None
+        if plan.primitive.multiple:
+            g = _filled(g, node)
+        if trace is not None:
+            kept = traced_again(node, kept, trace, own=create_graph)
+        if plan.primitive.continues:
+            before = [
+                (finished if _is_leaf(parent) and not until else pending).pop(parent, None)
+                for parent in node.parents
+            ]
+            found: Sequence[Any] = plan.continued(g, kept, before)  # type: ignore[attr-defined]
+        else:
+            found = (plan.pull_of(g) if plainly else plan.pull)(g, kept)
+        if len(found) != len(node.parents):
+            raise ValueError(f"{len(found)} cotangents for {len(node.parents)} operands")
+        return [absorbed(plan.primitive, g, c) for c in found] if absorbing else found
+
     # Nodes are numbered as they are made, so that the newest one waiting has all its cotangent.
     # `ahead` is one that waits too: in a chain it is the only one, and the heap stays empty.
     heap = [(-node.number, node) for node in pending]
@@ -85,32 +108,18 @@ def walk(
         if not retain_graph:
             node.kept = None
         try:
-            if trace is not None:
-                if plan.primitive.multiple:
-                    g = _filled(g, node)
-                kept = traced_again(node, kept, trace, own=create_graph)
-            elif type(g) is list:
-                g = _filled(g, node)
-            if plan.primitive.continues:
-                before = [
-                    (finished if _is_leaf(parent) and not until else pending).pop(parent, None)
-                    for parent in node.parents
-                ]
-                contributions = plan.continued(g, kept, before)  # type: ignore[attr-defined]
-            elif trace is not None or absorbing:
-                contributions = plan.pull(g, kept)
-                if absorbing:
-                    contributions = [absorbed(plan.primitive, g, c) for c in contributions]
+            pull = plan.pulls.get(type(g)) if plainly else None
+            if pull is None:
+                contributions = unusual(node, g, kept)
+            elif type(g) is not home or g.nbytes < smallest:
+                contributions = pull(g, kept)
             else:
-                pull = plan.pulls.get(type(g)) or plan.pull_of(g)
-                if backend is None or type(g) is not home or g.nbytes < backend.reusable_from:
-                    contributions = pull(g, kept)
-                else:
-                    spare = g if backend.reusable(g) else None
-                    contributions = pull(g, kept, spare, not retain_graph)
-                    spare = None
+                assert backend is not None
+                spare = g if backend.reusable(g) else None
+                contributions = pull(g, kept, spare, not retain_graph)
+                spare = None
             g = kept = None  # so that nothing is held that an operation on the way may reuse
-            for parent, c in zip(node.parents, contributions, strict=True):
+            for parent, c in zip(node.parents, contributions):
                 if c is None:
                     continue
                 if c.shape != parent.shape:
@@ -129,7 +138,7 @@ def walk(
                     ahead = parent
                 else:
                     pending[parent] = _sum(pending, parent, c, backend)
-            contributions = c = None
+            contributions, c = (), None
         except BackwardError:
             raise
         except Exception as error:
@@ -202,7 +211,15 @@ def to_dtype(x: Any, dtype: Any) -> Any:
 
 def conjugate(x: Any) -> Any:
     """Between a cotangent of the rules and the direction of steepest ascent."""
-    return xp.conj(x) if is_complex(x) else x
+    dtype = x.dtype
+    complex_ = _complex.get(dtype)
+    if complex_ is None:
+        complex_ = _complex[dtype] = is_complex(x)
+    return xp.conj(x) if complex_ else x
+
+
+#: By dtype: asking the library takes longer than a small operation.
+_complex: dict[Any, bool] = {}
 
 
 def hand_out(gradients: Sequence[Any], *private: Any) -> list[Any]:
@@ -211,14 +228,14 @@ def hand_out(gradients: Sequence[Any], *private: Any) -> list[Any]:
     A rule may return g itself, or a view; `private` are arrays that belong to
     somebody else, such as the cotangent that the user gave.
     """
-    taken = {id(x) for x in private}
+    taken = set(map(id, private))
     result = []
     for gradient in gradients:
         if type(gradient) not in traced_types:
             backend = backend_of(gradient)
-            shared = id(gradient) in taken or not backend.owns_memory(gradient)
-            # asarray turns NumPy's scalars, which its sums are, into arrays again.
-            gradient = backend.asarray(gradient, copy=True if shared else None)
+            if id(gradient) in taken or not backend.owns_memory(gradient):
+                # asarray turns NumPy's scalars, which its sums are, into arrays again.
+                gradient = backend.asarray(gradient, copy=True)
             taken.add(id(gradient))
         result.append(gradient)
     return result

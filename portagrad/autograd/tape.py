@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from portagrad.array import DType, Shape
-from portagrad.backend import without_host_scalars
+from portagrad.backend import HOST_SCALARS, without_host_scalars
 from portagrad.errors import NotDifferentiableError
 from portagrad.primitive import (
     NO_STATIC,
@@ -106,7 +106,21 @@ class Tape(Trace):
     ) -> Any:
         """Compute a call and, where an operand wants a gradient, record it."""
         paused, watch, _ = mode.get()
-        values, mask, parents, plain = self._unwrap(operands)
+        values, parents = [], []
+        mask = plain = 0
+        bit = 1
+        for operand in operands:
+            if type(operand) not in traced_types:
+                values.append(operand)
+                plain |= bit
+            elif operand.trace is self:
+                values.append(operand.value)
+                if operand.node is not None:
+                    parents.append(operand.node)
+                    mask |= bit
+            else:
+                values.append(settled(operand))
+            bit += bit
         if plain:
             values = list(without_host_scalars(values))
         skipped = watch is not None and watch.skips(self.id)
@@ -118,9 +132,11 @@ class Tape(Trace):
             if isinstance(out, (tuple, list)):
                 return tuple(self.tensor_type(part, self, None) for part in out)
             return self.tensor_type(out, self, None)
-        if not primitive.has_rules:
-            return self._without_rule(primitive, operands, static)
-        plan = primitive.plans.get(mask) or primitive.plan(mask)
+        plan = primitive.plans.get(mask)
+        if plan is None:
+            if not primitive.has_rules:
+                return self._without_rule(primitive, operands, static)
+            plan = primitive.plan(mask)
         version = primitive.versions.get(type(values[0])) if primitive.fusible else None
         if version is None or not traced_types.isdisjoint(map(type, values)):
             out = primitive.evaluate(values, static)
@@ -136,8 +152,11 @@ class Tape(Trace):
         kept = plan.keep(values, out, static)
         extra = Extra(where=users_line()) if watch and watch.anomaly else None
         if primitive.multiple:
-            return self._several(plan, parents, kept, out, extra)
-        return self.tensor_type(out, self, Node(plan, parents, kept, out.shape, out.dtype, extra))
+            return self._several(plan, tuple(parents), kept, out, extra)
+        if primitive.written:
+            self._next_time(primitive, operands)
+        node = Node(plan, tuple(parents), kept, out.shape, out.dtype, extra)
+        return self.tensor_type(out, self, node)
 
     def unary(self, primitive: Primitive, x: Any) -> Any:
         """`process` for one operand; the next time, quicker."""
@@ -154,22 +173,13 @@ class Tape(Trace):
             primitive.direct[kind] = binary_operation(primitive, self.tensor_type)
         return self.process(primitive, (x1, x2), NO_STATIC)
 
-    def _unwrap(self, operands: tuple[Any, ...]) -> tuple[list[Any], int, tuple[Node, ...], int]:
-        """The values of operands, which of them want a gradient, their nodes, which are plain."""
-        values = []
-        parents = []
-        mask = plain = 0
-        for i, operand in enumerate(operands):
-            if type(operand) in traced_types and operand.trace is self:
-                values.append(operand.value)
-                if operand.node is not None:
-                    parents.append(operand.node)
-                    mask |= 1 << i
-            else:
-                values.append(settled(operand))
-                if type(operand) not in traced_types:
-                    plain |= 1 << i
-        return values, mask, tuple(parents), plain
+    def _next_time(self, primitive: Primitive, operands: tuple[Any, ...]) -> None:
+        """Do this kernel quicker when a tensor like one of these comes again."""
+        own = {type(x) for x in operands if type(x) in traced_types and x.trace is self}
+        if not own <= primitive.direct.keys():
+            tensors.update(own)
+            operation = kernel_operation(primitive, self.tensor_type)
+            primitive.direct.update(dict.fromkeys(own, operation))
 
     def _several(
         self,
@@ -308,6 +318,111 @@ def binary_operation(
         result.node = made
         return result
 
+    return operation
+
+
+def kernel_operation(primitive: Primitive, tensor_type: Any) -> Callable[..., Any]:
+    """What does a kernel of some operands and static arguments, written out for their number.
+
+    For `linear(x, weight, bias)` it reads, with the operands numbered::
+
+        def operation(x0, x1, x2):
+            trace = None
+            mask = 0
+            n0 = None
+            v0 = x0
+            if type(x0) in traced_types:
+                if trace is None:
+                    trace = x0.trace
+                v0, n0 = x0.value, x0.node
+                if x0.trace is not trace or type(v0) in traced_types:
+                    return otherwise((x0, x1, x2), {})
+                if n0 is not None:
+                    mask += 1
+            elif type(x0) in host_scalars:
+                return otherwise((x0, x1, x2), {})
+            ...                                             # the same for x1 and x2
+            plan, run = plans.get(mask), versions.get(type(v0))
+            usual = type(trace) is Tape and mode.get() is NORMAL
+            if plan is None or run is None or not usual:
+                return otherwise((x0, x1, x2), {})
+            try:
+                out = run(v0, v1, v2)
+            except Exception as error:
+                raise located(error, (v0, v1, v2), {}) from error.__cause__
+            if plan.holds & 1 and v0 is x0:
+                v0 = snapshot(v0)
+            ...
+            made = new(Node)
+            ...
+    """
+    count = range(len(primitive.operands))
+    every = "".join(f"x{i}, " for i in count)
+    values = "".join(f"v{i}, " for i in count)
+    static = "{" + ", ".join(f"{name!r}: {name}" for name in primitive.statics) + "}"
+    named = "".join(f"{name}={name}, " for name in primitive.statics)
+    unwrapped = "".join(
+        f"""
+    n{i} = None
+    v{i} = x{i}
+    if type(x{i}) in traced_types:
+        if trace is None:
+            trace = x{i}.trace
+        v{i}, n{i} = x{i}.value, x{i}.node
+        if x{i}.trace is not trace or type(v{i}) in traced_types:
+            return otherwise(({every}), {static})
+        if n{i} is not None:
+            mask += {1 << i}
+    elif type(x{i}) in host_scalars:
+        return otherwise(({every}), {static})"""
+        for i in count
+    )
+    kept = "".join(
+        f"""
+    if plan.holds & {1 << i} and v{i} is x{i}:
+        v{i} = snapshot(v{i})"""
+        for i in count
+    )
+    source = f"""
+def operation({every}{", ".join(primitive.statics)}):
+    trace = None
+    mask = 0{unwrapped}
+    plan, run = plans.get(mask), versions.get(type(v0))
+    usual = type(trace) is Tape and mode.get() is NORMAL
+    if plan is None or run is None or not usual:
+        return otherwise(({every}), {static})
+    try:
+        out = run({values}{named})
+    except Exception as error:
+        raise located(error, ({values}), {static}) from error.__cause__{kept}
+    made = new(Node)
+    made.plan = plan
+    made.parents = plan.select({", ".join(f"n{i}" for i in count)})
+    made.kept = plan.keep(({values}), out, {static})
+    made.shape = out.shape
+    made.dtype = out.dtype
+    made.number = next_number()
+    made.extra = None
+    result = new(tensor_type)
+    result.value = out
+    result.trace = trace
+    result.node = made
+    return result
+"""
+
+    def otherwise(operands: tuple[Any, ...], static: dict[str, Any]) -> Any:
+        trace = newest_trace(operands)
+        assert trace is not None
+        return trace.process(primitive, operands, static)
+
+    scope = {
+        "Node": Node, "Tape": Tape, "tensor_type": tensor_type, "traced_types": traced_types,
+        "plans": primitive.plans, "versions": primitive.versions, "located": primitive.located,
+        "mode": mode, "NORMAL": NORMAL, "new": _new, "next_number": next_number,
+        "snapshot": snapshot, "otherwise": otherwise, "host_scalars": HOST_SCALARS,
+    }  # fmt: skip
+    exec(source, scope)
+    operation: Callable[..., Any] = scope["operation"]
     return operation
 
 

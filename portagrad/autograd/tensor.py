@@ -207,18 +207,20 @@ class Tensor(ArrayObject):
         gradients = [conjugate(found[n]) for n in nodes]
         if not create_graph:
             gradients = hand_out(gradients, gradient, self.value)
-        added = [g if n.grad is None else n.grad + g for n, g in zip(nodes, gradients, strict=True)]
-        for n, total in zip(nodes, added, strict=True):
-            self._extra(n).grad = total
+        extras = [n.extra or self._extra(n) for n in nodes]
+        added = [g if e.grad is None else e.grad + g for e, g in zip(extras, gradients)]
+        for extra, total in zip(extras, added):
+            extra.grad = total
 
     def _seed(self, gradient: Any) -> Any:
         if gradient is None:
-            if self.size != 1:
+            if self.value.shape != () and self.size != 1:
                 raise NotDifferentiableError(
                     f"backward: the gradient of a result of shape {tuple(self.shape)} needs a "
                     f"cotangent: sum() it, or call backward(gradient) with that shape"
                 )
-            return backend_of(self).xp.ones_like(innermost(self))
+            plain = innermost(self)
+            return backend_of(plain).ones_like(plain)
         if type(gradient) not in traced_types:
             gradient = as_like(gradient, self)
         elif gradient.trace is self.trace and gradient.node is None:

@@ -283,6 +283,10 @@ class Backend:
         """Is it certain that reading the values of `x` waits for no device?"""
         return False
 
+    def ones_like(self, x: Any) -> Array:
+        """Ones of the shape and dtype of x, where x is."""
+        return cast(Array, self.xp.ones_like(x))
+
     def owns_memory(self, x: Any) -> bool:
         """Is it certain that `x` shares its memory with no other array?"""
         return False

@@ -11,6 +11,7 @@ from portagrad.module import Parameter as AnyParameter
 from portagrad.module import require_same_shape
 
 _set_data = vars(Tensor)["data"].fset
+_set_grad = vars(Tensor)["grad"].fset
 
 
 class Parameter(Tensor, AnyParameter):
@@ -36,8 +37,26 @@ class Parameter(Tensor, AnyParameter):
 
     @data.setter
     def data(self, array: Any) -> None:
-        require_same_shape(self.name, self.value, array)
-        _set_data(self, array)
+        node = self.node
+        if array.shape != self.value.shape or node is None or node.plan is not None:
+            require_same_shape(self.name, self.value, array)
+            _set_data(self, array)
+            return
+        node.dtype = array.dtype
+        self.value = array
+
+    @property
+    def grad(self) -> Any:
+        """The gradient accumulated so far, or None."""
+        node = self.node
+        return None if node is None or node.extra is None else node.extra.grad
+
+    @grad.setter
+    def grad(self, gradient: Any) -> None:
+        if gradient is None and self.node is not None and self.node.extra is not None:
+            self.node.extra.grad = None
+        else:
+            _set_grad(self, gradient)
 
     def __repr__(self) -> str:
         return "Parameter" + super().__repr__().removeprefix("Tensor")
