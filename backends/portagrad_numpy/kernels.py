@@ -11,7 +11,6 @@ and every mistake, is left to the kernel's definition, which knows the right mes
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -190,10 +189,8 @@ def _labelled(logits: Any, target: Any, reduction: str) -> bool:
 def _shifted(logits: Any) -> Any:
     """The logits less the largest of their row; None where one of those is not finite."""
     largest = numpy.maximum.reduce(logits, 1, keepdims=True)
-    column = largest.reshape(-1)
-    # A dot product warns of nothing; it is infinite or nan where a number in it is (or is
-    # larger than 1e19, which the definition can take).
-    return logits - largest if math.isfinite(column.dot(column)) else None
+    finite = numpy.logical_and.reduce(numpy.isfinite(largest), None)
+    return logits - largest if finite else None
 
 
 def _counted(n: int) -> Any:

@@ -211,15 +211,20 @@ def to_dtype(x: Any, dtype: Any) -> Any:
 
 def conjugate(x: Any) -> Any:
     """Between a cotangent of the rules and the direction of steepest ascent."""
-    dtype = x.dtype
-    complex_ = _complex.get(dtype)
-    if complex_ is None:
-        complex_ = _complex[dtype] = is_complex(x)
-    return xp.conj(x) if complex_ else x
+    known = _complex.get(type(x))
+    if known is None:
+        if type(x) in traced_types:
+            return xp.conj(x) if is_complex(x) else x
+        known = _complex[type(x)] = {}
+    found = known.get(x.dtype)
+    if found is None:
+        found = known[x.dtype] = is_complex(x)
+    return xp.conj(x) if found else x
 
 
-#: By dtype: asking the library takes longer than a small operation.
-_complex: dict[Any, bool] = {}
+#: By array type, as dtypes of two libraries may not be compared, and dtype: asking the library
+#: takes longer than a small operation.
+_complex: dict[type, dict[Any, bool]] = {}
 
 
 def hand_out(gradients: Sequence[Any], *private: Any) -> list[Any]:

@@ -260,7 +260,10 @@ def unary_operation(primitive: Primitive, tensor_type: Any) -> Callable[[Any], A
 
 
 def binary_operation(
-    primitive: Primitive, tensor_type: Any, otherwise: Callable[[Any, Any], Any] | None = None
+    primitive: Primitive,
+    tensor_type: Any,
+    name: str = "operation",
+    otherwise: Callable[[Any, Any], Any] | None = None,
 ) -> Callable[[Any, Any], Any]:
     """What does `primitive` on a tensor and a second operand.
 
@@ -318,6 +321,7 @@ def binary_operation(
         result.node = made
         return result
 
+    operation.__name__ = name
     return operation
 
 

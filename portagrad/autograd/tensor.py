@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 from typing import Any, cast
 
+from portagrad import array_api as xp
 from portagrad.array import Array
 from portagrad.array_api.array_object import ArrayObject
 from portagrad.array_api.data_type import is_inexact
 from portagrad.autograd.backward import conjugate, hand_out, walk
 from portagrad.autograd.lifting import as_like
 from portagrad.autograd.namespace import namespace_of
-from portagrad.autograd.tape import Extra, Node, Tape
+from portagrad.autograd.tape import Extra, Node, Tape, binary_operation, tensors
 from portagrad.backend import Backend, asarray, backend_of
 from portagrad.errors import BackwardError, DtypeError, NotDifferentiableError, ShapeError
 from portagrad.primitive import innermost, traced_types
@@ -236,6 +237,19 @@ class Tensor(ArrayObject):
         if not self.is_leaf:
             raise BackwardError(f"{what}: this Tensor is the result of an operation; detach() it")
 
+
+tensors.add(Tensor)
+# Two Python calls less than by way of the functions, which is where `otherwise` leads.
+for _name, _function in (
+    ("add", xp.add),
+    ("sub", xp.subtract),
+    ("mul", xp.multiply),
+    ("truediv", xp.divide),
+    ("matmul", xp.matmul),
+):
+    _operator = f"__{_name}__"
+    _otherwise = getattr(Tensor, _operator)
+    setattr(Tensor, _operator, binary_operation(_function.primitive, Tensor, _operator, _otherwise))
 
 #: The tape of every tensor that a user makes: the oldest of all tapes.
 EAGER = Tape(Tensor, id=0)
