@@ -18,7 +18,7 @@ from portagrad.array_api.indexing import getitem, plain_key
 from portagrad.array_api.methods import Methods
 from portagrad.array_api.reading import check_number
 from portagrad.array_api.views import write
-from portagrad.backend import asarray, backend_of, to_numpy
+from portagrad.backend import HOST_SCALARS, asarray, backend_of, to_numpy
 from portagrad.errors import ArgumentError, NotDifferentiableError, ShapeError
 from portagrad.primitive import innermost, observed, traced_types
 
@@ -213,6 +213,8 @@ class ArrayObject(Methods):
     def __setitem__(self, key: Any, value: Any, /) -> None:
         if isinstance(value, (list, tuple)):
             value = asarray(value, backend=backend_of(self))
+        if type(value) in HOST_SCALARS:
+            value = value.item()
         if hasattr(value, "dtype") and value.dtype != self.dtype:
             value = data_type.astype(value, self.dtype)
         write(self, index_set(self, value, plain_key(key)))

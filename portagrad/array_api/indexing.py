@@ -15,12 +15,15 @@ from portagrad.array_api.data_type import astype
 from portagrad.array_api.manipulation import broadcast_to, reshape
 from portagrad.array_api.searching import where
 from portagrad.backend import backend_of, namespace
+from portagrad.errors import ArgumentError
 from portagrad.primitive import detached, primitive
 
 
 @primitive
 def take(x: Array, indices: Array, /, *, axis: int | None = None) -> Array:
     """Elements along an axis by index."""
+    if axis is None and x.ndim != 1:
+        raise ArgumentError(f"take: axis is needed for an array of shape {tuple(x.shape)}")
     return namespace(x, indices).take(x, indices, axis=axis)
 
 

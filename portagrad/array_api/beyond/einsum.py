@@ -29,6 +29,11 @@ def einsum(subscripts: str, /, *operands: Array) -> Array:
     Raises `ArgumentError` for subscripts that say nothing about these operands,
     `ShapeError` where a letter stands for two different lengths.
     """
+    if not isinstance(subscripts, str):
+        raise ArgumentError(
+            f"einsum: the subscripts are a string that comes first, got "
+            f"{type(subscripts).__name__}; lists of axis numbers are not understood"
+        )
     terms, result = _parse(subscripts, operands)
     terms = [_diagonal(letters, x) for letters, x in terms]
     lengths = _lengths(subscripts, terms)

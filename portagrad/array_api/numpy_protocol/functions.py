@@ -11,7 +11,7 @@ from typing import Any
 
 from portagrad import array_api as xp
 from portagrad.array import Axis
-from portagrad.array_api.numpy_protocol import joining, matrices
+from portagrad.array_api.numpy_protocol import joining, matrices, reductions
 from portagrad.array_api.numpy_protocol.operands import arrays, lifted
 from portagrad.primitive import innermost
 
@@ -152,6 +152,43 @@ def _argsort(a: Any, axis: int | None = -1, kind: Any = None, *, stable: Any = N
     return xp.argsort(joining.ravel(a)) if axis is None else xp.argsort(a, axis=axis)
 
 
+def _diff(a: Any, n: int = 1, axis: int = -1, prepend: Any = None, append: Any = None) -> Any:
+    a = lifted(a)
+    shape = tuple(1 if i == axis % a.ndim else length for i, length in enumerate(a.shape))
+
+    def part(x: Any) -> Any:
+        """A number stands for one element along the axis."""
+        x = None if x is None else xp.astype(lifted(x), a.dtype, copy=False)
+        return xp.broadcast_to(x, shape) if x is not None and x.ndim == 0 else x
+
+    return xp.diff(a, n=n, axis=axis, prepend=part(prepend), append=part(append))
+
+
+def _take(a: Any, indices: Any, axis: int | None = None) -> Any:
+    indices = lifted(indices)
+    a = joining.ravel(a) if axis is None else lifted(a)
+    taken = xp.take(a, xp.reshape(indices, (-1,)), axis=axis or 0)
+    before = () if axis is None else a.shape[: axis % a.ndim]
+    return xp.reshape(taken, (*before, *indices.shape, *a.shape[len(before) + 1 :]))
+
+
+def _compress(condition: Any, a: Any, axis: int | None = None) -> Any:
+    a = joining.ravel(a) if axis is None else lifted(a)
+    return _take(a, xp.nonzero(lifted(condition))[0], axis=axis or 0)
+
+
+def _extract(condition: Any, arr: Any) -> Any:
+    return _compress(joining.ravel(condition), arr)
+
+
+def _cov(m: Any, rowvar: bool = True, bias: bool = False, ddof: int | None = None) -> Any:
+    m = xp.reshape(m, (1, -1)) if m.ndim == 1 else m if rowvar else xp.matrix_transpose(m)
+    apart = m - xp.mean(m, axis=1, keepdims=True)
+    divisor = m.shape[1] - (int(not bias) if ddof is None else ddof)
+    covariance = xp.matmul(apart, xp.matrix_transpose(xp.conj(apart))) / divisor
+    return covariance[0, 0] if m.shape[0] == 1 else covariance
+
+
 def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     y = lifted(y)
     if x is None:
@@ -215,6 +252,7 @@ def _plane(name: str) -> Callable[..., Any]:
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **joining.FUNCTIONS,
     **matrices.FUNCTIONS,
+    **reductions.FUNCTIONS,
     "allclose": _allclose,
     "angle": _angle,
     "argsort": _argsort,
@@ -224,10 +262,15 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "average": _average,
     "broadcast_arrays": _broadcast_arrays,
     "clip": _clip,
+    "compress": _compress,
     "copy": _copy,
+    "cov": _cov,
     "correlate": _correlate,
     "cumprod": _running("cumulative_prod"),
     "cumsum": _running("cumulative_sum"),
+    "diff": _diff,
+    "ediff1d": lambda ary: xp.diff(joining.ravel(ary)),
+    "extract": _extract,
     "fft.fft2": _plane("fftn"),
     "fft.ifft2": _plane("ifftn"),
     "fft.irfft2": _plane("irfftn"),
@@ -254,6 +297,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "shape": _shape,
     "size": _size,
     "sort": _sort,
+    "take": _take,
     "trapezoid": _trapezoid,
     "unique": _sorted_values,
     "where": _where,

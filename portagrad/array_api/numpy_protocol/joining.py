@@ -126,14 +126,57 @@ def _transpose(a: Any, axes: Sequence[int] | None = None) -> Any:
     return xp.permute_dims(a, order)
 
 
+def _block(arrays: Any) -> Any:
+    """Lists within lists, joined along the last axis at the deepest level, and so outwards."""
+
+    def depth(x: Any) -> int:
+        return 1 + depth(x[0]) if isinstance(x, list) else 0
+
+    levels = depth(arrays)
+
+    def rank(x: Any) -> int:
+        return max(map(rank, x)) if isinstance(x, list) else int(lifted(x).ndim)
+
+    count = max(levels, rank(arrays))
+
+    def join(x: Any, level: int) -> Any:
+        if isinstance(x, list):
+            return xp.concat([join(part, level - 1) for part in x], axis=-level)
+        x = lifted(x)
+        return xp.reshape(x, (*(1,) * (count - x.ndim), *x.shape))
+
+    return join(arrays, levels)
+
+
+def _delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
+    arr = ravel(arr) if axis is None else arr
+    axis = (axis or 0) % arr.ndim
+    gone = set(range(arr.shape[axis])[obj] if isinstance(obj, slice) else _integers(obj))
+    length = arr.shape[axis]
+    kept = [i for i in range(length) if i not in {g % length for g in gone}]
+    return xp.take(arr, lifted(kept), axis=axis)
+
+
+def _integers(x: Any) -> list[int]:
+    several = isinstance(x, (list, tuple)) or bool(getattr(x, "shape", ()))
+    return [int(each) for each in (x if several else [x])]
+
+
+def _rollaxis(a: Any, axis: int, start: int = 0) -> Any:
+    axis, start = axis % a.ndim, start + a.ndim if start < 0 else start
+    return xp.moveaxis(a, axis, start - 1 if axis < start else start)
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "append": _append,
     "array_split": _array_split,
     "atleast_1d": _at_least(1),
     "atleast_2d": _at_least(2),
     "atleast_3d": _at_least(3),
+    "block": _block,
     "column_stack": _column_stack,
     "concatenate": _concatenate,
+    "delete": _delete,
     "dsplit": lambda ary, indices_or_sections: _split(ary, indices_or_sections, axis=2),
     "dstack": _dstack,
     "fliplr": _fliplr,
@@ -142,6 +185,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "hstack": _hstack,
     "pad": _pad,
     "ravel": ravel,
+    "rollaxis": _rollaxis,
     "rot90": _rot90,
     "split": _split,
     "squeeze": _squeeze,

@@ -82,6 +82,22 @@ def _norm(x: Any, ord: Any = None, axis: Axis = None, keepdims: bool = False) ->
     return xp.expand_dims(norm, axis=axes) if keepdims else norm
 
 
+def _cond(x: Any, p: Any = None) -> Any:
+    if p in (None, 2, -2):
+        values = xp.linalg.svdvals(x)
+        largest, smallest = values[..., 0], values[..., -1]
+        return smallest / largest if p == -2 else largest / smallest
+    return xp.linalg.matrix_norm(x, ord=p) * xp.linalg.matrix_norm(xp.linalg.inv(x), ord=p)
+
+
+def _pinv(a: Any, rcond: Any = None, *, rtol: Any = None) -> Any:
+    return xp.linalg.pinv(a, rtol=rcond if rtol is None else rtol)
+
+
+def _qr(a: Any, mode: Any = "reduced") -> Any:
+    return xp.linalg.qr(a).R if mode == "r" else xp.linalg.qr(a, mode=mode)
+
+
 def _svd(a: Any, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     if not compute_uv:
         return xp.linalg.svdvals(a)
@@ -95,8 +111,11 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "einsum": _einsum,
     "inner": _inner,
     "kron": _kron,
+    "linalg.cond": _cond,
     "linalg.multi_dot": _multi_dot,
     "linalg.norm": _norm,
+    "linalg.pinv": _pinv,
+    "linalg.qr": _qr,
     "linalg.svd": _svd,
     "outer": _outer,
     "trace": _trace,

@@ -39,6 +39,8 @@ COMPOSED: dict[str, Callable[..., Any]] = {
     "fmax": lambda x1, x2: _without_nan(xp.maximum, x1, x2),
     "fmin": lambda x1, x2: _without_nan(xp.minimum, x1, x2),
     "fmod": lambda x1, x2: x1 - xp.trunc(x1 / x2) * x2,
+    "heaviside": lambda x1, x2: xp.where(x1 == 0, x2, xp.sign(x1) / 2 + 0.5),
+    "ldexp": lambda x1, x2: x1 * 2.0**x2,
     "logaddexp2": lambda x1, x2: xp.logaddexp(x1 * math.log(2), x2 * math.log(2)) / math.log(2),
     "matvec": lambda x1, x2: xp.squeeze(xp.matmul(x1, xp.expand_dims(x2, axis=-1)), axis=-1),
     "modf": lambda x: (x - xp.trunc(x), xp.trunc(x)),
@@ -51,13 +53,20 @@ COMPOSED: dict[str, Callable[..., Any]] = {
 #: Along the first axis: NumPy reduces with a default axis of 0.
 REDUCED = {
     "add": "sum",
+    "logaddexp": "logsumexp",
     "logical_and": "all",
     "logical_or": "any",
     "maximum": "max",
     "minimum": "min",
     "multiply": "prod",
 }
-ACCUMULATED = {"add": "cumulative_sum", "multiply": "cumulative_prod"}
+ACCUMULATED = {
+    "add": "cumulative_sum",
+    "logaddexp": "cumulative_logsumexp",
+    "maximum": "cumulative_max",
+    "minimum": "cumulative_min",
+    "multiply": "cumulative_prod",
+}
 
 
 def _without_nan(extreme: Callable[..., Any], x1: Any, x2: Any) -> Any:
