@@ -32,7 +32,8 @@ def in_child(entry: str, request: dict[str, Any], path: Path, seconds: float) ->
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     with tempfile.TemporaryDirectory() as folder:
         reply, errors = Path(folder) / "reply.json", Path(folder) / "errors"
-        command = [sys.executable, "-c", code, entry, json.dumps(request), str(reply)]
+        # -P: a file of one's own named like a module of Python's is not taken for that.
+        command = [sys.executable, "-P", "-c", code, entry, json.dumps(request), str(reply)]
         with errors.open("wb") as said:
             process = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

@@ -34,6 +34,8 @@ class Box:
     label: str
     value: str = ""
     gradient: str = ""
+    detail: str = ""
+    """The arguments that are no arrays: "axis=0"."""
 
 
 def svg(boxes: Sequence[Box], edges: Edges, title: str) -> str:
@@ -93,8 +95,10 @@ def dot(boxes: Sequence[Box], edges: Edges, title: str) -> str:
 
 
 def _lines(box: Box) -> list[tuple[str, int, str]]:
-    """What a box says: name, value, gradient."""
+    """What a box says: name, arguments, value, gradient."""
     lines = [(box.label, FONT, "#1a1a1a")]
+    if box.detail:
+        lines.append((box.detail, SMALL, "#777777"))
     if box.value:
         lines.append((box.value, SMALL, "#1a1a1a"))
     if box.gradient:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,12 @@ from portagrad.primitive import innermost
 
 #: A picture of more boxes than this is a wall.
 MOST = 400
+#: An argument of more characters than this is left out.
+LONGEST = 32
 #: Operations as a person writes them.
 SYMBOLS = {
     "add": "+", "subtract": "-", "multiply": "×", "divide": "÷", "negative": "negate",
-    "pow": "power", "matmul": "@", "matrix_transpose": "transpose", "getitem": "[ ]",
+    "pow": "power", "matmul": "@", "matrix_transpose": "transpose", "getitem": "[…]",
 }  # fmt: skip
 
 
@@ -78,7 +80,7 @@ class Graph:
             if box.kind == "constant":
                 continue
             sources = [names[a] for a in made_from.get(i, [])]
-            what = f"{names[i]} = {_written(box.label, sources)}" if sources else names[i]
+            what = f"{names[i]} = {_written(box, sources)}" if sources else names[i]
             rows.append((what, box.value, box.gradient))
         widths = [max(len(row[k]) for row in rows) for k in range(2)]
         return "\n".join(
@@ -87,12 +89,14 @@ class Graph:
         )
 
 
-def _written(label: str, sources: Sequence[str]) -> str:
-    """An operation in a line: a + b, tanh(x)."""
-    if label in ("+", "-", "×", "÷", "@"):
+def _written(box: Box, sources: Sequence[str]) -> str:
+    """An operation in a line: a + b, x[1:], sum(x, axis=0)."""
+    if box.label in ("+", "-", "×", "÷", "@"):
         # A Tensor's graph does not know the constants.
-        return f" {label} ".join(sources if len(sources) == 2 else [*sources, "constant"])
-    return f"{label}({', '.join(sources)})"
+        return f" {box.label} ".join(sources if len(sources) == 2 else [*sources, "constant"])
+    if box.label.startswith("["):
+        return f"{sources[0]}{box.label}"
+    return f"{box.label}({', '.join(filter(None, (*sources, box.detail)))})"
 
 
 def computation_graph(what: Any, *args: Any) -> Graph:
@@ -225,8 +229,9 @@ class _Builder:
             place = len(self.boxes)
             self.number[step.node] = place
             kind = "result" if step.node is recording.result else "operation"
-            self.boxes.append(Box(kind, SYMBOLS.get(step.name, step.name), shown(step.out),
-                                  shown(cotangents.get(step.index), "∂")))  # fmt: skip
+            label, detail = _called(step.name, step.static)
+            self.boxes.append(Box(kind, label, shown(step.out),
+                                  shown(cotangents.get(step.index), "∂"), detail))  # fmt: skip
             self.edges += [(source, place) for source in sources]
         return Graph(tuple(self.boxes), tuple(self.edges), title)
 
@@ -258,6 +263,27 @@ class _Builder:
         name = self.constants.get(id(value))
         text = shown(value)
         return Box("constant", name, text) if name else Box("constant", text)
+
+
+def _called(name: str, static: Mapping[str, Any]) -> tuple[str, str]:
+    """An operation's name, and its arguments that are no arrays, as far as they are short."""
+    if name == "getitem":
+        return f"[{_index(static['key'])}]", ""
+    parts = [f"{key}={value}" for key, value in static.items()]
+    detail = ", ".join(part for part in parts if len(part) <= LONGEST and "\n" not in part)
+    return SYMBOLS.get(name, name), detail
+
+
+def _index(key: Any) -> str:
+    """A key as it is written between brackets; arrays in it by their shape."""
+    if isinstance(key, tuple):
+        return ", ".join(map(_index, key))
+    if isinstance(key, slice):
+        ends = ["" if end is None else str(end) for end in (key.start, key.stop, key.step)]
+        return ":".join(ends if ends[2] else ends[:2])
+    if key is Ellipsis:
+        return "..."
+    return str(key) if isinstance(key, int) or key is None else f"array {shown(key)}"
 
 
 # --- of a Tensor --------------------------------------------------------------

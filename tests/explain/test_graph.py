@@ -51,6 +51,19 @@ def test_arrays_constants_and_dead_branches(backend):
     assert str(graph).splitlines()[1].startswith("v2 = x × (3,)")
 
 
+def test_indices_and_arguments_are_shown():
+    def f(x: Any) -> Any:
+        y = xp.sum(x[1:, ..., None], axis=0)
+        return xp.sum(xp.reshape(y, (3,))[::-1][np.asarray([0, 2])])
+
+    text = str(pg.computation_graph(f, np.ones((4, 3))))
+    for written in ("x[1:, ..., None]", "axis=0)", "shape=(3,))", "[::-1]", "[array (2,)]"):
+        assert written in text
+    picture = pg.computation_graph(f, np.ones((4, 3))).svg()
+    assert ">axis=0<" in picture
+    assert ">[::-1]<" in picture
+
+
 @pytest.mark.parametrize("wing", [pg.manual, pg.nn], ids=["manual", "nn"])
 def test_a_network_with_its_loss(wing):
     net = wing.Sequential(wing.Linear(2, 3, seed=0), wing.Sigmoid(), wing.Linear(3, 1, seed=1))

@@ -160,6 +160,13 @@ def test_prints_do_not_hide_the_answer(tmp_path, capsys):
     assert "noise" not in out
 
 
+def test_a_neighbour_named_like_a_module_is_not_taken_for_it(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "numpy.py").write_text("raise SystemExit('mine')")
+    (tmp_path / "sigmoid_backward.py").write_text(RIGHT)
+    said(["check", "sigmoid_backward.py"], 0, capsys)
+
+
 def test_everything_works_without_a_network_or_an_account(tmp_path: Path, capsys, monkeypatch):
     """No socket is opened, and nothing outside the folder is written."""
     import socket

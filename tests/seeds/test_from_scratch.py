@@ -44,6 +44,11 @@ def test_1_11_every_block_runs_and_prints_what_the_page_says(page):
     assert len(page["derived"]) == 15
 
 
+def test_1_11_the_pages_picture_is_the_one_that_its_code_draws(page):
+    drawn = PAGE.parent / "images" / "neuron.svg"
+    assert drawn.read_text(encoding="utf-8") == page["picture"].svg()
+
+
 def test_1_11_the_pages_engine_agrees_with_the_library(page):
     import numpy as np
 
