@@ -686,9 +686,8 @@ def _dispatching(record: Primitive) -> Callable[..., Any]:
         elif record.variadic:
             trace = newest_trace(args[0]) if args else None
         else:
-            trace = newest_trace(args)
-            if trace is None and keywords:
-                trace = newest_trace([keywords[name] for name in operand_names & keywords.keys()])
+            named = operand_names & keywords.keys() if keywords else ()
+            trace = newest_trace((*args, *[keywords[name] for name in named]) if named else args)
         if trace is None:
             return on_arrays(args, keywords)
         operands, static = record.bind(args, keywords)

@@ -13,7 +13,9 @@ from typing import Any
 from portagrad import array_api as xp
 from portagrad.array_api.data_type import is_inexact
 from portagrad.autograd.backward import walk
+from portagrad.autograd.batched import BatchTrace
 from portagrad.autograd.custom import Stated, StatedPlan
+from portagrad.autograd.forward import Forward
 from portagrad.autograd.modes import ModeScope
 from portagrad.autograd.tape import Node, Tape
 from portagrad.autograd.tensor import Tensor, leaf_node
@@ -51,7 +53,9 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
         trace = newest_trace(leaves)
         if trace is None or isinstance(trace, Tape):
             return _Segment(function, args, keywords, trace).run(leaves)
-        return _through(function, [list(args), keywords], leaves, trace)
+        if isinstance(trace, (BatchTrace, Forward)):
+            return _through(function, [list(args), keywords], leaves, trace)
+        return function(*args, **keywords)  # a recording sees all that it is made of
 
     return checkpointed
 
@@ -143,7 +147,10 @@ class _Segment(Stated):
         paused, watch, _ = self.then
         own = [x if self._own(x) else None for x in leaves]
         # What is kept of a user's array is a copy, as everywhere on a tape.
-        values = [x.value if self._own(x) else snapshot(x) for x in leaves]
+        values = [
+            x.value if self._own(x) else x if type(x) in traced_types else snapshot(x)
+            for x in leaves
+        ]
         result, residuals = self._first(values)
         if self.tape is None:
             # Of the arguments none is traced, but what the function uses beside them may be.

@@ -137,6 +137,21 @@ def test_every_primitive_has_a_rule_or_a_reason():
     assert without == []
 
 
+@pytest.mark.parametrize("named", [False, True], ids=["by position", "by name"])
+def test_the_newest_trace_is_found_among_operands_given_by_name(named):
+    """An outer gradient with respect to x, a batch of bounds: the batch is the newer one."""
+    x, low, high = values(4), values(3, seed=1) - 1.0, np.asarray(1.0)
+
+    def total(x, low):
+        clipped = xp.clip(x, min=low, max=high) if named else xp.clip(x, low, high)
+        return xp.sum(clipped)
+
+    found = pg.grad(lambda x, low: xp.sum(pg.vmap(partial(total, x))(low)), (0, 1))(x, low)
+    expected = [pg.grad(total, (0, 1))(x, each) for each in low]
+    same(found[0], sum(g for g, _ in expected))
+    same(found[1], stack([g for _, g in expected]))
+
+
 # --- kernels ---------------------------------------------------------------------------------
 
 
