@@ -13,7 +13,7 @@ from portagrad.array_api.data_type import is_complex, is_inexact
 from portagrad.autograd import hvp, value_and_grad
 from portagrad.autograd.lifting import array_of
 from portagrad.backend import asarray, backend_of, to_numpy
-from portagrad.errors import DtypeError, MissingExtraError
+from portagrad.errors import ArgumentError, DtypeError, MissingExtraError
 from portagrad.primitive import innermost
 from portagrad.tree import named_leaves, path_name, tree_leaves, tree_unflatten
 
@@ -52,6 +52,11 @@ def scipy_minimize(
     Raises `MissingExtraError` without SciPy, and `DtypeError` for an x0 that is not real and
     floating.
     """
+    if unknown := options.keys() & {"fun", "jac"}:
+        raise ArgumentError(
+            f"scipy_minimize: {', '.join(unknown)} is made here, the gradient by portagrad; with "
+            f"one of your own call scipy.optimize.minimize"
+        )
     optimize = _scipy_optimize()
     start = _arrays(x0)
     # Optimizers of single precision stop at its noise; the vector is 64-bit all the same.

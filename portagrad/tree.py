@@ -127,13 +127,41 @@ def prefix_leaves(prefix: Any, tree: Any) -> Iterator[tuple[Path, Any, Any]]:
         return
     children = _children(tree)
     if children is None or known.keys() != children.keys():
-        raise ArgumentError(
-            f"{type(prefix).__name__} with keys {list(known)} stands for {type(tree).__name__}"
-            + ("" if children is None else f" with keys {list(children)}")
-        )
+        raise ArgumentError(f"{_described(prefix)} stands for {_described(tree)}")
     for key, child in children.items():
         for path, leaf, value in prefix_leaves(known[key], child):
             yield (key, *path), leaf, value
+
+
+def matched_leaves(tree: Any, other: Any) -> Iterator[tuple[Path, Any, Any]]:
+    """Every leaf of a tree with its path and the leaf in its place in `other`.
+
+    A None in `other` stands for None in all places below.
+
+    >>> list(matched_leaves({"a": 1, "b": (2, 3)}, {"a": 10, "b": None}))
+    [(('a',), 1, 10), (('b', 0), 2, None), (('b', 1), 3, None)]
+
+    Raises `ArgumentError` where the two are built differently.
+    """
+    children = _children(tree)
+    if children is None:
+        if other is not None and _children(other) is not None:
+            raise ArgumentError(f"a {_described(other)} is where one array should be")
+        yield (), tree, other
+        return
+    others = None if other is None else _children(other)
+    if other is not None and (others is None or others.keys() != children.keys()):
+        raise ArgumentError(f"a {_described(other)} is where a {_described(tree)} should be")
+    for key, child in children.items():
+        for path, leaf, value in matched_leaves(child, None if others is None else others[key]):
+            yield (key, *path), leaf, value
+
+
+def _described(tree: Any) -> str:
+    """What a tree is, for a message."""
+    children = _children(tree)
+    name = type(tree).__name__
+    return name if children is None else f"{name} with keys {list(children)}"
 
 
 def tree_map(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
@@ -151,9 +179,7 @@ def tree_map(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
     for other, column in zip(others, columns, strict=True):
         if column is None or column.keys() != children.keys():
             raise ArgumentError(
-                f"tree_map: the trees differ: {type(tree).__name__} with keys {list(children)} "
-                f"against {type(other).__name__}"
-                + ("" if column is None else f" with keys {list(column)}")
+                f"tree_map: the trees differ: {_described(tree)} against {_described(other)}"
             )
     return rebuild(
         tree,

@@ -75,3 +75,8 @@ def test_without_scipy_the_error_says_what_to_install(monkeypatch: pytest.Monkey
     monkeypatch.setitem(sys.modules, "scipy.optimize", None)
     with pytest.raises(MissingExtraError, match="pip install scipy"):
         pg.scipy_minimize(lambda x: xp.sum(x), np.zeros(2))
+
+
+def test_a_gradient_of_ones_own_is_for_scipy_itself():
+    with pytest.raises(ValueError, match="scipy_minimize: jac is made here"):
+        pg.scipy_minimize(lambda x: (x * x).sum(), np.ones(2), jac=lambda x: 2 * x)

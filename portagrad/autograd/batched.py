@@ -167,9 +167,19 @@ class BatchTrace(Trace):
         x = xp.asarray(settled(x))
         return xp.broadcast_to(x, (self.size, *x.shape))
 
-    def kept(self, x: Any) -> Any:
-        """The same, marked, for what a rule keeps until this trace is gone."""
-        return Kept(x.value) if self._batches(x) else settled(x)
+    def kept(self, x: Any, owner: object) -> Any:
+        """What a rule keeps until this trace is gone: a batch is marked with its owner."""
+        if isinstance(x, Kept):
+            return Kept(self.kept(x.value, owner), x.owner)
+        return Kept(x.value, owner) if self._batches(x) else settled(x)
+
+    def again(self, x: Any, owner: object) -> Any:
+        """The same as a value of this trace, which stands for the one that is gone."""
+        if not isinstance(x, Kept):
+            return x
+        return (
+            self.batch(x.value) if x.owner is owner else Kept(self.again(x.value, owner), x.owner)
+        )
 
     def total(self, x: Any) -> Any:
         """The sum over all examples."""
@@ -185,7 +195,7 @@ def stated_on_batch(trace: BatchTrace, stated: Stated, operands: Sequence[Any]) 
     To an older trace it is one call as well, whose rule is the stated one for all
     examples at once; so a tape outside of vmap uses the stated rule, too.
     """
-    size, name = trace.size, trace.name
+    size, name, owner = trace.size, trace.name, object()
     own = [type(x) in traced_types and x.trace is trace for x in operands]
     batched = [mine and x.node is not None for mine, x in zip(own, operands, strict=True)]
     values = [x.value if mine else settled(x) for mine, x in zip(own, operands, strict=True)]
@@ -194,11 +204,11 @@ def stated_on_batch(trace: BatchTrace, stated: Stated, operands: Sequence[Any]) 
         inner = BatchTrace(size, name)
         pairs = zip(values, batched, strict=True)
         result, residuals = stated.call([inner.batch(v) if b else v for v, b in pairs])
-        return tree_map(inner.full, result), tree_map(inner.kept, residuals)
+        return tree_map(inner.full, result), tree_map(lambda x: inner.kept(x, owner), residuals)
 
     def pull(result: Any, g: Sequence[Any], residuals: Any) -> Sequence[Any]:
         inner = BatchTrace(size, name)
-        again = tree_map(lambda x: inner.batch(x.value) if isinstance(x, Kept) else x, residuals)
+        again = tree_map(lambda x: inner.again(x, owner), residuals)
         cotangents = stated.pull(result, [inner.batch(c) for c in g], again)
         return [
             None if c is None else inner.full(c) if b else inner.total(c)
@@ -213,7 +223,11 @@ def stated_on_batch(trace: BatchTrace, stated: Stated, operands: Sequence[Any]) 
 
 
 class Kept:
-    """A batch among what a rule keeps; no container, so a leaf of its tree."""
+    """A batch among what a rule keeps; no container, so a leaf of its tree.
 
-    def __init__(self, value: Any) -> None:
+    With a vmap inside of another there are batches of both, so each knows its owner.
+    """
+
+    def __init__(self, value: Any, owner: object) -> None:
         self.value = value
+        self.owner = owner

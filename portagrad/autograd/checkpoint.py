@@ -37,8 +37,7 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
 
     What is in between is computed again when a gradient comes back: memory for
     time, under any nesting of transforms. The gradient is the same bit for bit.
-    Parameters that the function uses
-    without being given them get their gradients too.
+    Parameters that the function uses without being given them get their gradients too.
 
     >>> from portagrad import grad
     >>> grad(checkpoint(lambda x: x * x * x))(2.0)
@@ -170,6 +169,10 @@ class _Segment(Stated):
                 watch.captured.extend((self.tape, node) for node in (*inputs, *outside))
             return result
         outputs = tree_leaves(result)
+        if any(type(x) in traced_types and x.trace.id > self.tape.id for x in outputs):
+            # The function uses a batch or a dual beside its arguments, which may hide what is
+            # recorded here: let all of it be.
+            return self._run(leaves)
         moving = self._moving(outputs)
         plan: Any = _SegmentPlan(self, [x is not None and x.node is not None for x in own], outside)
         node = Node(
@@ -179,14 +182,18 @@ class _Segment(Stated):
             tuple(outputs[i].shape for i in moving),
             tuple(outputs[i].dtype for i in moving),
         )
-        recorded = self.tape.outputs(node, [outputs[i].value for i in moving])
+        plain = [x.value if self._own(x) else x for x in outputs]
+        recorded = self.tape.outputs(node, [plain[i] for i in moving])
         for i, x in zip(moving, recorded, strict=True):
             outputs[i] = x
         return tree_unflatten(result, outputs)
 
     def _moving(self, outputs: list[Any]) -> list[int]:
-        """The results that may depend on what is differentiated."""
-        return [i for i, x in enumerate(outputs) if self._own(x) and is_inexact(x)]
+        """The results that may depend on what is differentiated.
+
+        A plain array may: what is a constant to the tape is unwrapped on many ways.
+        """
+        return [i for i, x in enumerate(outputs) if hasattr(x, "dtype") and is_inexact(x)]
 
     def _own(self, x: Any) -> bool:
         return type(x) in traced_types and x.trace is self.tape
@@ -226,7 +233,7 @@ class _Segment(Stated):
         seeds = [
             (x.node, c)
             for x, c in zip([outputs[i] for i in self._moving(outputs)], g, strict=True)
-            if x.node is not None
+            if self._own(x) and x.node is not None
         ]
         inputs = [x.node for x in fresh if self._own(x) and x.node is not None]
         stop = [*inputs, *outside]

@@ -8,18 +8,26 @@ user wrote.
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from portagrad import array_api as xp
 from portagrad.array_api.data_type import is_inexact
 from portagrad.autograd.backward import sum_to_shape, to_dtype, walk
-from portagrad.autograd.lifting import described
+from portagrad.autograd.lifting import described, is_number_or_array, matched
 from portagrad.autograd.tape import Node, Tape
 from portagrad.autograd.tensor import Tensor, leaf_node, new_tape
-from portagrad.errors import ArgumentError, DtypeError, NotDifferentiableError, ShapeError
+from portagrad.backend import backend_of
+from portagrad.errors import (
+    ArgumentError,
+    DtypeError,
+    MixedBackendsError,
+    NotDifferentiableError,
+    ShapeError,
+)
 from portagrad.primitive import Primitive, newest_trace, traced_types
-from portagrad.tree import named_leaves, path_name, tree_leaves, tree_unflatten
+from portagrad.tree import path_name, tree_leaves, tree_unflatten
 
 Rule = Callable[..., Any]
 
@@ -142,10 +150,13 @@ class custom_vjp:
 
     def defvjp(self, forward: Rule, backward: Rule) -> None:
         """State how to compute the result with what the pullback needs, and the pullback."""
+        for what, rule in (("forward", forward), ("backward", backward)):
+            _require_function(rule, f"{self._name}.defvjp: the {what} rule")
         self._rules = forward, backward
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
         """Call the function; differentiated, by the stated rule."""
+        args = _positional(self._function, args, keywords)
         if self._rules is None:
             if newest_trace(tree_leaves(list(args))) is None:
                 return self._function(*args)
@@ -199,11 +210,13 @@ class custom_jvp:
 
     def defjvp(self, rule: Rule) -> Rule:
         """State the rule; may be used as a decorator."""
+        _require_function(rule, f"{self._name}.defjvp: the rule")
         self._rule = rule
         return rule
 
-    def __call__(self, *args: Any) -> Any:
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
         """Call the function; differentiated, by the stated rule."""
+        args = _positional(self._function, args, keywords)
         leaves = tree_leaves(list(args))
         if newest_trace(leaves) is None:
             return self._function(*args)
@@ -221,6 +234,26 @@ class custom_jvp:
             return _transposed(rule, args, values, g, self._name)
 
         return _call(Stated(self._name, call, pull), leaves)
+
+
+def _require_function(rule: Any, what: str) -> None:
+    if not callable(rule):
+        raise ArgumentError(f"{what} must be a function, got {described(rule)}")
+
+
+def _positional(
+    function: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]
+) -> tuple[Any, ...]:
+    """All arguments by position, as rules take them."""
+    if not keywords:
+        return args
+    bound = inspect.signature(function).bind(*args, **keywords)
+    if bound.kwargs:
+        raise ArgumentError(
+            f"{getattr(function, '__name__', 'function')}: a rule takes its arguments by position; "
+            f"{', '.join(bound.kwargs)} cannot be given so"
+        )
+    return bound.args
 
 
 def _transposed(
@@ -242,6 +275,12 @@ def _transposed(
         raise ArgumentError(
             f"{name}: the rule returned {len(tangents)} tangent(s) for {len(g)} result(s)"
         )
+    for i, (t, c) in enumerate(zip(tangents, g, strict=True)):
+        if getattr(t, "shape", ()) not in ((), c.shape):
+            raise ShapeError(
+                f"{name}: the rule's tangent {i} has shape {tuple(t.shape)}, the result "
+                f"{tuple(c.shape)}"
+            )
     seeds = [
         (t.node, to_dtype(sum_to_shape(c, t.shape), t.dtype))
         for t, c in zip(tangents, g, strict=True)
@@ -264,30 +303,26 @@ def _checked(cotangents: Any, args: Any, values: Sequence[Any], name: str) -> li
         )
     leaves: list[Any] = []
     for i, (argument, cotangent) in enumerate(zip(args, cotangents, strict=True)):
-        places = list(named_leaves(argument))
-        given = [None] * len(places) if cotangent is None else tree_leaves(cotangent)
-        if len(given) != len(places):
-            raise ArgumentError(
-                f"{name}: cotangent {i} has {len(given)} arrays, its argument {len(places)}"
-            )
-        for (path, _), leaf in zip(places, given, strict=True):
+        for path, _, leaf in matched(argument, cotangent, f"{name}: cotangent {i}"):
             where = f"{i}, {path_name(path)}" if path else f"{i}"
-            leaves.append(_fitting(leaf, values[len(leaves)], where, name))
+            leaves.append(_fitting(leaf, values[len(leaves)], f"{name}: cotangent {where}"))
     return leaves
 
 
-def _fitting(leaf: Any, x: Any, where: str, name: str) -> Any:
+def _fitting(leaf: Any, x: Any, what: str) -> Any:
+    """A cotangent that a rule returned, of its argument's shape, dtype and library."""
     if leaf is None or not hasattr(x, "dtype"):
         return None
+    if not is_number_or_array(leaf) and not isinstance(leaf, int):
+        raise DtypeError(f"{what} is {described(leaf)}; it must be an array, as its argument is")
     shape = tuple(getattr(leaf, "shape", ()))
     if shape != tuple(x.shape):
-        raise ShapeError(
-            f"{name}: cotangent {where} has shape {shape}, its argument {tuple(x.shape)}"
-        )
+        raise ShapeError(f"{what} has shape {shape}, its argument {tuple(x.shape)}")
     if not hasattr(leaf, "dtype"):
         return xp.full_like(x, leaf)
-    if is_inexact(x) and not is_inexact(leaf):
-        raise DtypeError(
-            f"{name}: cotangent {where} has dtype {leaf.dtype}, its argument {x.dtype}"
-        )
+    own, other = backend_of(x).name, backend_of(leaf).name
+    if own != other:
+        raise MixedBackendsError(f"{what} is an array of {other}, its argument one of {own}")
+    if is_inexact(x) and leaf.dtype != x.dtype:
+        raise DtypeError(f"{what} has dtype {leaf.dtype}, its argument {x.dtype}")
     return leaf

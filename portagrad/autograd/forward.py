@@ -19,6 +19,7 @@ from portagrad.autograd.backward import absorbed, hand_out, sum_to_shape, to_dty
 from portagrad.autograd.lifting import (
     checked_outputs,
     checked_tangents,
+    described,
     lift,
     lower,
     refuse_lost,
@@ -29,7 +30,7 @@ from portagrad.autograd.tape import lifted
 from portagrad.autograd.tensor import EAGER, Tensor, leaf_node, new_tape
 from portagrad.autograd.transforms import grad
 from portagrad.backend import asarray, backend_of, without_host_scalars
-from portagrad.errors import NotDifferentiableError
+from portagrad.errors import ArgumentError, NotDifferentiableError
 from portagrad.primitive import Primitive, Trace, mode, settled, traced_types
 from portagrad.tree import tree_map
 
@@ -197,6 +198,12 @@ def jvp(
     tangent of another shape.
     """
     name = getattr(function, "__name__", "function")
+    for what, given in (("primals", primals), ("tangents", tangents)):
+        if not isinstance(given, (tuple, list)):
+            raise ArgumentError(
+                f"jvp({name}): the {what} must be a tuple with an entry for each argument, got "
+                f"{described(given)}"
+            )
     trace = Forward()
     plain = [lift(x, lambda v: v, f"argument {i} of {name}") for i, x in enumerate(primals)]
     directions = checked_tangents(plain, tuple(tangents), name)
@@ -231,7 +238,8 @@ def hvp(function: Callable[..., Any], primals: Sequence[Any], tangents: Sequence
     >>> hvp(lambda x: (x**3).sum(), (np.asarray([1.0, 2.0]),), (np.asarray([1.0, 1.0]),))
     array([ 6., 12.])
     """
-    argnums = 0 if len(primals) == 1 else tuple(range(len(primals)))
+    several = isinstance(primals, (tuple, list)) and len(primals) != 1
+    argnums = tuple(range(len(primals))) if several else 0
     return jvp(grad(function, argnums), primals, tangents)[1]
 
 

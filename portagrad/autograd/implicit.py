@@ -25,13 +25,13 @@ from portagrad.array_api.data_type import is_inexact
 from portagrad.autograd.backward import conjugate
 from portagrad.autograd.custom import custom_vjp
 from portagrad.autograd.forward import jvp
-from portagrad.autograd.lifting import lift_constants
+from portagrad.autograd.lifting import lift_constants, matched
 from portagrad.autograd.pullback import vjp
 from portagrad.autograd.vmap import vmap
 from portagrad.backend import asarray, backend_of
 from portagrad.errors import ArgumentError, DivergedError, NotDifferentiableError, ShapeError
 from portagrad.primitive import innermost, newest_trace, observed
-from portagrad.tree import tree_leaves, tree_map, tree_unflatten
+from portagrad.tree import path_name, tree_leaves, tree_map, tree_unflatten
 
 Function = Callable[..., Any]
 LinearSolve = Callable[[Function, Any], Any]
@@ -215,6 +215,7 @@ def _repeated(
     first = moved = math.inf
     for count in range(max_iterations):
         before, x = x, step(x)
+        _require_alike(x, before, name)
         moved = _size(tree_map(xp.subtract, x, before))
         if count == 0:
             first = moved
@@ -228,6 +229,18 @@ def _repeated(
         f"last step had the size {moved:.3g}. Start nearer to the solution, raise tolerance= or "
         f"max_iterations=, or damp the function"
     )
+
+
+def _require_alike(x: Any, before: Any, name: str) -> None:
+    """A step must lead from x to something of the same structure and shapes."""
+    for path, old, new in matched(before, x, f"{name}: what the function returned"):
+        shape = tuple(getattr(new, "shape", ()))
+        if shape != tuple(old.shape):
+            where = f" at {path_name(path)}" if path else ""
+            raise ShapeError(
+                f"{name}: the function returned shape {shape}{where} for an x of shape "
+                f"{tuple(old.shape)}"
+            )
 
 
 def _size(tree: Any) -> float:

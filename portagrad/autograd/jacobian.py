@@ -12,7 +12,7 @@ from portagrad.autograd.forward import jvp
 from portagrad.autograd.lifting import lift, positions
 from portagrad.autograd.pullback import vjp
 from portagrad.autograd.vmap import vmap
-from portagrad.backend import backend_of
+from portagrad.backend import asarray, backend_of
 from portagrad.primitive import innermost, settled
 from portagrad.tree import tree_leaves, tree_map, tree_unflatten
 
@@ -34,7 +34,7 @@ def jacrev(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Ca
     def jacobian(*args: Any, **keywords: Any) -> Any:
         chosen, partial = _partial(function, argnums, args, keywords)
         value, pullback = vjp(partial, *chosen)
-        results = tree_leaves(value)
+        results = _arrays(value)
 
         def row(basis: list[Any]) -> tuple[Any, ...]:
             pulled: tuple[Any, ...] = pullback(tree_unflatten(value, basis))
@@ -90,7 +90,7 @@ def jacobian(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> 
     def either(*args: Any, **keywords: Any) -> Any:
         chosen, partial = _partial(function, argnums, args, keywords)
         value, _ = vjp(partial, *chosen)
-        wide = _count(tree_leaves(list(chosen))) > _count(tree_leaves(value))
+        wide = _count(tree_leaves(list(chosen))) > _count(_arrays(value))
         mode = jacrev if wide else jacfwd
         return mode(function, argnums)(*args, **keywords)
 
@@ -124,6 +124,11 @@ def _partial(
         return function(*full, **keywords)
 
     return chosen, partial
+
+
+def _arrays(tree: Any) -> list[Any]:
+    """The leaves of a result, with arrays for numbers."""
+    return [x if hasattr(x, "dtype") else asarray(x) for x in tree_leaves(tree)]
 
 
 def _count(leaves: list[Any]) -> int:

@@ -6,19 +6,24 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from portagrad.array_api.data_type import is_inexact
+from portagrad.array_api.data_type import is_complex, is_inexact
 from portagrad.backend import asarray, backend_of
 from portagrad.backend.dispatch import find_backend
 from portagrad.errors import ArgumentError, DtypeError, NotDifferentiableError, ShapeError
 from portagrad.module import Parameter
 from portagrad.primitive import Trace, innermost, snapshot, traced_types
-from portagrad.tree import named_leaves, path_name, tree_leaves, tree_map, tree_unflatten
+from portagrad.tree import matched_leaves, named_leaves, path_name, tree_map, tree_unflatten
 
 
 def positions(argnums: int | Sequence[int], count: int, name: str) -> list[int]:
     """The positions of the wanted arguments, counted from the front."""
-    numbers = [argnums] if isinstance(argnums, int) else list(argnums)
+    numbers: list[Any] = list(argnums) if isinstance(argnums, Sequence) else [argnums]
     for number in numbers:
+        if not isinstance(number, int) or isinstance(number, bool):
+            raise ArgumentError(
+                f"argnums={argnums!r}: it must be the position of an argument of {name}, an int, "
+                f"or a tuple of them"
+            )
         if not -count <= number < count:
             raise ArgumentError(
                 f"argnums={argnums}, but {name} was called with {count} positional argument(s)"
@@ -162,20 +167,47 @@ def checked_tangents(arguments: list[Any], tangents: tuple[Any, ...], name: str)
         )
     fitted = []
     for i, (argument, tangent) in enumerate(zip(arguments, tangents, strict=True)):
-        primals, leaves = list(named_leaves(argument)), tree_leaves(tangent)
-        if len(primals) != len(leaves):
-            raise ArgumentError(
-                f"tangent {i} of {name} has {len(leaves)} arrays, its primal {len(primals)}"
-            )
-        for (path, x), leaf in zip(primals, leaves, strict=True):
+        for path, x, leaf in matched(argument, tangent, f"tangent {i} of {name}"):
             where = f"{i}, {path_name(path)}" if path else f"{i}"
-            leaf = array_of(leaf)
-            if type(leaf) not in traced_types:
-                leaf = as_like(leaf, x)
-            if tuple(leaf.shape) != tuple(x.shape):
-                raise ShapeError(
-                    f"tangent {where} of {name} has shape {tuple(leaf.shape)}, its primal has "
-                    f"shape {tuple(x.shape)}"
-                )
-            fitted.append(leaf)
+            fitted.append(as_cotangent(leaf, x, f"tangent {where} of {name}", "its primal"))
     return fitted
+
+
+def matched(tree: Any, other: Any, what: str) -> list[tuple[Any, Any, Any]]:
+    """The leaves of two trees, with their paths. Raises `ArgumentError` where they differ."""
+    try:
+        return list(matched_leaves(tree, other))
+    except ArgumentError as error:
+        raise ArgumentError(f"{what} is not built as it should be: {error}") from None
+
+
+def as_cotangent(leaf: Any, x: Any, what: str, partner: str) -> Any:
+    """A tangent or cotangent as an array of the library of its partner, which has its shape.
+
+    Beside a partner that is traced it is a constant of that trace: not every library's
+    arrays leave `array * traced` to the traced operand.
+
+    Raises `ShapeError` for another shape, and `DtypeError` for a complex one of something real.
+    """
+    leaf = array_of(leaf)
+    if not isinstance(leaf, int) and not is_number_or_array(leaf):
+        raise DtypeError(f"{what} is {described(leaf)}; it must be an array, as {partner} is")
+    if type(leaf) not in traced_types:
+        leaf = asarray(leaf) if isinstance(leaf, complex) else leaf
+        if hasattr(leaf, "dtype"):
+            _require_real(leaf, x, what, partner)
+        leaf = as_like(leaf, x)
+    _require_real(leaf, x, what, partner)
+    if tuple(leaf.shape) != tuple(x.shape):
+        raise ShapeError(
+            f"{what} has shape {tuple(leaf.shape)}, {partner} has shape {tuple(x.shape)}"
+        )
+    return x.trace.lift(leaf) if type(x) in traced_types and type(leaf) not in traced_types else leaf
+
+
+def _require_real(leaf: Any, x: Any, what: str, partner: str) -> None:
+    if is_complex(leaf) and not is_complex(x):
+        raise DtypeError(
+            f"{what} has dtype {leaf.dtype}, but {partner} is real, of dtype {x.dtype}: its "
+            f"imaginary part would be lost"
+        )

@@ -8,19 +8,19 @@ from typing import Any
 from portagrad import array_api as xp
 from portagrad.autograd.backward import conjugate, hand_out, to_dtype, walk
 from portagrad.autograd.lifting import (
-    as_like,
+    as_cotangent,
     checked_outputs,
     checked_tangents,
     lift,
     lower,
     lower_own,
+    matched,
     refuse_lost,
     split_aux,
 )
 from portagrad.autograd.tape import Tape
 from portagrad.autograd.tensor import Tensor, leaf_node, new_leaf, new_tape
 from portagrad.autograd.transforms import as_they_are, gradients_of
-from portagrad.errors import ArgumentError, ShapeError
 from portagrad.primitive import traced_types
 from portagrad.tree import path_name, tree_leaves, tree_map, tree_unflatten
 
@@ -38,8 +38,10 @@ def vjp(function: Callable[..., Any], *primals: Any, has_aux: bool = False) -> A
     >>> pullback(1.0)
     (array(6.),)
 
-    Raises `DtypeError` for primals that are not floating, and the pullback
-    `ShapeError` for a cotangent of another shape.
+    Raises `DtypeError` for primals that are not floating. The pullback raises
+    `ArgumentError` for a cotangent that is built otherwise than the value,
+    `ShapeError` for one of another shape, `DtypeError` for a complex one of a
+    real value.
     """
     name = getattr(function, "__name__", "function")
     tape, inputs, arguments = _lifted(primals, name)
@@ -52,16 +54,15 @@ def vjp(function: Callable[..., Any], *primals: Any, has_aux: bool = False) -> A
     _refuse_read(outputs, tape, name)
 
     def pullback(cotangent: Any) -> tuple[Any, ...]:
-        seeds = []
-        leaves = tree_leaves(cotangent)
-        if len(leaves) != len(outputs):
-            raise ArgumentError(
-                f"the pullback of {name} takes a cotangent for each of its {len(outputs)} results, "
-                f"got {len(leaves)}"
-            )
-        for (path, output), leaf in zip(outputs, leaves, strict=True):
+        what = f"the cotangent given to the pullback of {name}"
+        pairs = matched(value, cotangent, what)
+        seeds, leaves = [], []
+        for (path, output), (_, _, leaf) in zip(outputs, pairs, strict=True):
+            leaves.append(leaf)
             if type(output) in traced_types and output.trace is tape and output.node is not None:
-                seeds.append((output.node, conjugate(_fitted(leaf, output, path, name))))
+                where = f"{what}, at {path_name(path)}," if path else what
+                seed = as_cotangent(leaf, output.value, where, "the result")
+                seeds.append((output.node, conjugate(seed)))
         found = walk(seeds, tape, retain_graph=True)
         gradients = iter(gradients_of(found, inputs, *leaves))
         return tuple(tree_unflatten(primal, gradients) for primal in primals)
@@ -93,7 +94,9 @@ def linearize(function: Callable[..., Any], *primals: Any) -> Any:
     _refuse_read(outputs, tape, name)
 
     def push(*tangents: Any) -> Any:
-        given = checked_tangents(arguments, tangents, name)
+        # Beside the values in the tensors, which may be on an older trace.
+        values = [tree_map(lambda x: x.value, argument) for argument in arguments]
+        given = checked_tangents(values, tangents, name)
         # The walk back is linear in its seeds: record it, and walk back through *it*.
         second = new_tape()
         seeds, probes = [], []
@@ -131,19 +134,6 @@ def _refuse_read(outputs: list[tuple[Any, Any]], tape: Tape, name: str) -> None:
     own = [type(x) in traced_types and x.trace is tape and x.node is not None for _, x in outputs]
     if not any(own):
         refuse_lost([x for _, x in outputs], tape, name)
-
-
-def _fitted(leaf: Any, output: Any, path: Any, name: str) -> Any:
-    """A cotangent of a result, as an array of its library, shape and dtype."""
-    if type(leaf) not in traced_types:
-        leaf = as_like(leaf, output)
-    if tuple(leaf.shape) != tuple(output.shape):
-        where = f" at {path_name(path)}" if path else ""
-        raise ShapeError(
-            f"the pullback of {name} got a cotangent of shape {tuple(leaf.shape)}{where}, the "
-            f"result has shape {tuple(output.shape)}"
-        )
-    return leaf
 
 
 def _either(moved: dict[Any, Any], probe: Tensor) -> Any:

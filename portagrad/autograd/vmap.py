@@ -12,7 +12,7 @@ from portagrad.autograd.lifting import array_of, lift_constants, lower
 from portagrad.backend import asarray, backend_of
 from portagrad.errors import ArgumentError, BatchingError, ShapeError
 from portagrad.primitive import traced_types
-from portagrad.tree import named_leaves, path_name, prefix_leaves, tree_unflatten
+from portagrad.tree import matched_leaves, path_name, prefix_leaves, tree_unflatten
 
 Axes = Any
 """An int, None, or a tree of them that is a prefix of the arguments'."""
@@ -96,13 +96,14 @@ def map(function: Callable[..., Any], *args: Any, in_axes: Axes = 0, out_axes: A
     if size == 0:
         raise ArgumentError(f"map({name}): without an example the result's shape cannot be known")
     columns: list[list[Any]] = []
+    result: Any = None
     for i in range(size):
         picked = [
             leaf.value if leaf.axis is None else _picked(leaf.value, leaf.axis, i)
             for leaf in leaves
         ]
-        result = function(*tree_unflatten(args, picked))
-        columns.append([leaf for _, leaf in named_leaves(result)])
+        before, result = result, function(*tree_unflatten(args, picked))
+        columns.append(_column(result, before if i else result, f"map({name})", i))
     stacked = []
     for column, (where, leaf, axis) in zip(
         zip(*columns, strict=True), _results(result, out_axes, name), strict=True
@@ -112,8 +113,21 @@ def map(function: Callable[..., Any], *args: Any, in_axes: Axes = 0, out_axes: A
             continue
         home = next(x for x in (*column, *(leaf.value for leaf in leaves)) if hasattr(x, "dtype"))
         arrays = [_as_array(x, home, where) for x in column]
+        if len({tuple(x.shape) for x in arrays}) > 1:
+            shapes = ", ".join(str(tuple(x.shape)) for x in arrays[:5])
+            raise ShapeError(f"map({name}): {where} has not one shape for all examples: {shapes}")
         stacked.append(xp.stack(arrays, axis=axis))
     return tree_unflatten(result, stacked)
+
+
+def _column(result: Any, before: Any, name: str, i: int) -> list[Any]:
+    """The leaves of an example's result, which is built as the one before."""
+    try:
+        return [leaf for _, _, leaf in matched_leaves(before, result)]
+    except ArgumentError as error:
+        raise ArgumentError(
+            f"{name}: the result for example {i} is not built as that for example {i - 1}: {error}"
+        ) from None
 
 
 # --- arguments ---------------------------------------------------------------------------

@@ -74,6 +74,11 @@ def test_containers_in_and_out():
         (lambda kept, g: g, "wrong.*tuple of 1 cotangent"),
         (lambda kept, g: (np.ones(3),), r"wrong: cotangent 0 has shape \(3,\).*\(2,\)"),
         (lambda kept, g: (np.asarray([1, 2]),), "wrong: cotangent 0 has dtype int64"),
+        (lambda kept, g: (g * 1j,), "wrong: cotangent 0 has dtype complex128"),
+        (lambda kept, g: (np.ones(2, "float32"),), "wrong: cotangent 0 has dtype float32"),
+        (lambda kept, g: ("text",), "wrong: cotangent 0 is str"),
+        (lambda kept, g: ({"a": g},), "wrong: cotangent 0 is not built .* dict with keys"),
+        (lambda kept, g: ((g, g),), "wrong: cotangent 0 is not built .* tuple with keys"),
     ],
 )
 def test_a_wrong_rule_names_the_function(rule, words):
@@ -84,6 +89,54 @@ def test_a_wrong_rule_names_the_function(rule, words):
     wrong.defvjp(lambda x: (x, None), rule)
     with pytest.raises(RuntimeError, match=words):
         pg.grad(lambda x: wrong(x).sum())(np.ones(2))
+
+
+def test_a_cotangent_of_another_library():
+    torch = pytest.importorskip("torch")
+
+    @pg.custom_vjp
+    def wrong(x):
+        return x * 2
+
+    wrong.defvjp(lambda x: (x * 2, None), lambda kept, g: (torch.ones(2),))
+    with pytest.raises(RuntimeError, match="wrong: cotangent 0 is an array of torch"):
+        pg.grad(lambda x: wrong(x).sum())(np.ones(2))
+
+
+def test_none_stands_for_zero_at_any_depth():
+    @pg.custom_vjp
+    def f(tree):
+        return tree["a"] * tree["b"][0] + tree["b"][1]
+
+    f.defvjp(lambda t: (f.__wrapped__(t), t), lambda t, g: ({"a": g * t["b"][0], "b": None},))
+    gradient = pg.grad(f)({"a": 2.0, "b": (3.0, 4.0)})
+    assert [float(g) for g in (gradient["a"], *gradient["b"])] == [3.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        (lambda p, t: p[0], "wrong: the rule must return a pair"),
+        (lambda p, t: (p[0], (t[0], t[0])), r"wrong: .* 2 tangent\(s\) for 1"),
+        (lambda p, t: (p[0], t[0][:1]), r"wrong: .* shape \(1,\), the result \(2,\)"),
+    ],
+)
+def test_a_wrong_tangent_names_the_function(rule, words):
+    @pg.custom_jvp
+    def wrong(x):
+        return x * 2
+
+    wrong.defjvp(rule)
+    with pytest.raises(RuntimeError, match=words):
+        pg.grad(lambda x: wrong(x).sum())(np.ones(2))
+
+
+def test_arguments_by_name_and_rules_that_are_none():
+    x = np.asarray([1.0, 2.0])
+    found = pg.grad(lambda x: xp.sum(stated(y=3.0, x=x)))(x)
+    np.testing.assert_allclose(found, 3.0 * np.cos(x))
+    with pytest.raises(ValueError, match=r"stated\.defvjp: the backward rule must be a function"):
+        stated.defvjp(lambda x: (x, None), None)
 
 
 def test_a_function_without_its_rule_says_so():
@@ -206,6 +259,19 @@ def test_checkpoint_of_plain_arrays_and_of_results_that_do_not_move():
     assert not found["up"].requires_grad
     xp.sum(found["y"] * found["c"]).backward()
     np.testing.assert_array_equal(x.grad, [2.0, 2.0])
+
+
+def test_checkpoint_over_a_value_of_a_newer_trace():
+    """A dual that is closed over would hide what the tape has of the arguments."""
+    x = np.asarray([0.3, 0.7])
+
+    def moved(z):
+        return pg.jvp(lambda d: pg.checkpoint(lambda z: xp.sin(z) * d)(z), (x,), (x,))[1]
+
+    np.testing.assert_allclose(pg.grad(lambda z: xp.sum(moved(z)))(x), np.cos(x) * x)
+    inner = pg.checkpoint(lambda z: xp.matmul(pg.jacfwd(xp.sin)(z), x))
+    np.testing.assert_allclose(pg.grad(lambda z: xp.sum(inner(z)))(x), -np.sin(x) * x)
+    np.testing.assert_allclose(pg.jit(inner)(x), np.cos(x) * x)
 
 
 def test_checkpoint_keeps_a_copy_of_a_users_array():

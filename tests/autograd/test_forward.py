@@ -125,7 +125,7 @@ def test_wrong_tangents_and_cotangents():
     _, pullback = pg.vjp(lambda x: x * 2, np.ones(2))
     with pytest.raises(ValueError, match=r"\(3,\)"):
         pullback(np.ones(3))
-    with pytest.raises(ValueError, match="each of its 1 results"):
+    with pytest.raises(ValueError, match=r"the pullback of .* list with keys"):
         pullback([np.ones(2), np.ones(2)])
     with pytest.raises(TypeError, match="plain Python"):
         pg.jvp(lambda x: float(x) * 2, (1.0,), (1.0,))

@@ -211,3 +211,25 @@ def test_a_value_behind_the_functions_back_is_an_error_not_a_lost_gradient() -> 
 def test_a_system_that_is_not_square_says_so() -> None:
     with pytest.raises(ShapeError, match="as many equations as unknowns"):
         pg.root(lambda x: x[:1], np.ones(2))
+
+
+def test_second_derivatives_of_a_batch_of_solutions():
+    """A batch over a basis, around a batch of examples: each keeps what is its own."""
+    solution = lambda p: pg.fixed_point(lambda y, p: 0.2 * xp.tanh(y) + p, np.zeros(3), p)  # noqa: E731
+    scales, x = np.asarray([0.6, 1.1]), np.asarray([0.3, 0.5, 0.7])
+
+    def total(x):
+        return xp.sum(pg.vmap(lambda s: xp.sum(solution(x * s)))(scales))
+
+    def looped(x):
+        return sum(xp.sum(solution(x * s)) for s in scales)
+
+    np.testing.assert_allclose(pg.hessian(total)(x), pg.hessian(looped)(x), rtol=1e-9)
+
+
+def test_what_a_function_returns_must_be_like_x():
+    x = np.ones(3)
+    with pytest.raises(ShapeError, match=r"fixed_point\(<lambda>\): .* shape \(2,\) for an x of"):
+        pg.fixed_point(lambda x: x[:2], x)
+    with pytest.raises(ArgumentError, match=r"fixed_point\(<lambda>\): .* not built as it should"):
+        pg.fixed_point(lambda x: (x, x), x)

@@ -262,7 +262,7 @@ def test_scipy_minimize_of_a_module(wing):
 @each_wing
 def test_mistakes_are_named(wing):
     network, (x, y) = NETWORKS[wing](), examples()
-    with pytest.raises(ArgumentError, match=r"tangent 0 of .* has 2 arrays, its primal 4"):
+    with pytest.raises(ArgumentError, match=r"tangent 0 of .*Linear with keys"):
         pg.jvp(lambda n: loss(n, x, y), (network,), (network.layers[0],))
     integers = tree_map(lambda p: np.asarray([1, 2]), network)
     with pytest.raises(DtypeError, match=r"argument 0 of loss, layers\.0\.weight has dtype int64"):

@@ -7,6 +7,7 @@ import pytest
 
 import portagrad as pg
 from portagrad import array_api as xp
+from portagrad.errors import ArgumentError, DtypeError
 
 
 def test_plain_arrays_in_plain_arrays_out(backend, xp):
@@ -114,3 +115,35 @@ def test_inputs_are_left_alone_and_not_shared():
     assert not np.shares_memory(x, gradient)
     np.testing.assert_array_equal(x, np.arange(3.0))
     gradient[0] = 5.0
+
+
+@pytest.mark.parametrize("argnums", ["0", 0.0, True, None, (0, "1")])
+def test_argnums_are_positions(argnums):
+    with pytest.raises(ArgumentError, match="must be the position of an argument of first"):
+        pg.grad(first, argnums)(np.ones(2))
+
+
+def first(x):
+    return xp.sum(x)
+
+
+def test_tangents_and_cotangents_are_built_as_their_partners():
+    x = np.ones(2)
+    f = lambda t: {"a": t["k"] * 2.0}  # noqa: E731
+    with pytest.raises(ArgumentError, match=r"tangent 0 of .* dict with keys \['j'\]"):
+        pg.jvp(f, ({"k": x},), ({"j": x},))
+    with pytest.raises(ArgumentError, match=r"pullback of .* a ndarray is where a dict"):
+        pg.vjp(f, {"k": x})[1](x)
+    with pytest.raises(DtypeError, match=r"tangent 0 of .* complex128.* imaginary part"):
+        pg.jvp(xp.sin, (x,), (x * 1j,))
+    with pytest.raises(DtypeError, match=r"pullback of .* complex128.* imaginary part"):
+        pg.vjp(xp.sin, x)[1](x * 1j)
+    with pytest.raises(ArgumentError, match=r"the primals must be a tuple .* got ndarray"):
+        pg.jvp(xp.sin, x, x)
+    with pytest.raises(ArgumentError, match="the primals must be a tuple"):
+        pg.hvp(xp.sum, x, x)
+
+
+def test_the_jacobian_of_a_number_is_zero():
+    for jacobian in (pg.jacrev, pg.jacfwd, pg.jacobian):
+        np.testing.assert_array_equal(jacobian(lambda x: 3.0)(np.ones(2)), np.zeros(2))

@@ -655,3 +655,25 @@ def test_dtypes_are_kept(backend: Any) -> None:
     assert result.dtype == x.dtype
     assert device(result) == device(x)
     assert type(result) is type(x)
+
+
+def test_map_says_which_results_do_not_go_together():
+    with pytest.raises(ShapeError, match=r"map\(<lambda>\): .* not one shape .* \(1,\), \(2,\)"):
+        pg.map(lambda a: xp.arange(int(a)), np.asarray([1, 2]))
+    with pytest.raises(ArgumentError, match="result for example 1 is not built as that for exam"):
+        pg.map(lambda a: (a,) if a > 1 else (a, a), np.asarray([1.0, 2.0]))
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_plain_tangents_and_cotangents_inside(name):
+    """Not every library's arrays leave `array * traced` to the traced operand."""
+    if name != "numpy":
+        pytest.importorskip(name)
+    with use_backend(name):
+        x, v = (pg.asarray(values(*shape, seed=9)) for shape in ((2, 3), (3,)))
+        f = lambda x: xp.sin(x) * x  # noqa: E731
+        slope = np.cos(pg.to_numpy(x)) * pg.to_numpy(x) + np.sin(pg.to_numpy(x))
+        expected = slope * pg.to_numpy(v)
+        same(pg.vmap(lambda x: pg.jvp(f, (x,), (v,))[1])(x), expected)
+        same(pg.vmap(lambda x: pg.vjp(f, x)[1](v)[0])(x), expected)
+        same(pg.vmap(lambda x: pg.linearize(f, x)[1](v))(x), expected)
