@@ -202,7 +202,8 @@ def as_cotangent(leaf: Any, x: Any, what: str, partner: str) -> Any:
         raise ShapeError(
             f"{what} has shape {tuple(leaf.shape)}, {partner} has shape {tuple(x.shape)}"
         )
-    return x.trace.lift(leaf) if type(x) in traced_types and type(leaf) not in traced_types else leaf
+    lone = type(x) in traced_types and type(leaf) not in traced_types
+    return x.trace.lift(leaf) if lone else leaf
 
 
 def _require_real(leaf: Any, x: Any, what: str, partner: str) -> None:
