@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy
 
 from portagrad.array import Array, Device, Shape
+from portagrad.backend import Capturing
 from portagrad.backend.protocol import Backend, is_basic
 
 
@@ -51,6 +52,10 @@ class CupyBackend(Backend):
         found: Mapping[str, Mapping[str, Callable[..., Any]]]
         found = import_module("portagrad_cupy.pullbacks").PULLBACKS
         return found
+
+    @cached_property
+    def capturing(self) -> Capturing:
+        return cast(Capturing, import_module("portagrad_cupy.graphs").CudaGraphs())
 
     def remark(self) -> str:
         return str(import_module("portagrad_cupy.products").why_not())

@@ -6,6 +6,7 @@ library; `transfer.py` makes and moves arrays. README.md shows how to add one.
 """
 
 from portagrad.backend.active import active_line as active_line
+from portagrad.backend.capturing import Capturing as Capturing
 from portagrad.backend.catalogue import BackendStatus as BackendStatus
 from portagrad.backend.catalogue import list_backends as list_backends
 from portagrad.backend.catalogue import register_backend as register_backend
@@ -30,6 +31,7 @@ __all__ = [
     "HOST_SCALARS",
     "Backend",
     "BackendStatus",
+    "Capturing",
     "UnknownArrayError",
     "UnknownDeviceError",
     "active_line",

@@ -165,6 +165,11 @@ def find_backend(x: Any) -> Backend | None:
     return backend
 
 
+def backend_of_type(kind: type) -> Backend | None:
+    """The backend of arrays of this type, where one has been seen."""
+    return _backends.get(kind)
+
+
 def untraced(x: Any) -> Any:
     """The array inside a Tensor, however deeply traced; anything else as it is."""
     while hasattr(type(x), "__portagrad_value__"):

@@ -20,6 +20,7 @@ import numpy
 
 from portagrad.array import Array, Device, DType, Namespace, Shape
 from portagrad.backend.active import active_line
+from portagrad.backend.capturing import Capturing
 from portagrad.backend.dtype import find_dtype
 from portagrad.backend.errors import UnknownDeviceError
 from portagrad.backend.probe import Failure, first_failure, not_installed, unusable
@@ -106,6 +107,11 @@ class Backend:
         It may then be written over. A library that cannot know says False.
         """
         return False
+
+    @property
+    def capturing(self) -> Capturing | None:
+        """How work on the device is captured and replayed; None where it cannot be."""
+        return None
 
     #: No smaller array is, in bytes.
     reusable_from: float = math.inf

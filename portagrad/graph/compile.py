@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from portagrad.graph import host
-from portagrad.graph.entry import entry, reused
+from portagrad.graph.device import Device, capturing
+from portagrad.graph.entry import entry, left, reused
 from portagrad.graph.explain import described
 from portagrad.graph.host.writing import Written
 from portagrad.graph.passes import simplified
@@ -44,6 +45,9 @@ class Plan:
         if host.suits(self.graph):
             self.written = host.prepared(self.graph, reused(self.recording), self._aside)
             self.memory, self.run = self.written.reuse, self.written.run
+        elif (backend := capturing(self.graph)) is not None:
+            self.memory = reused(self.recording)
+            self.run = Device(self.graph, backend, left(self.recording), self.memory).run
         else:
             self.run = replayer(self.graph)
         self.entry = entry(self.recording, self.run, self.memory)

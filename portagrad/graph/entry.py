@@ -55,6 +55,20 @@ class Source:
         return self.scope[signature.partition("(")[0]]  # type: ignore[no-any-return]
 
 
+def left(recording: Recording) -> list[Place | None]:
+    """For each output, the place that a call leaves it in; None where it is only returned."""
+    found: list[Place | None] = [None] * len(recording.graph.outputs)
+    for effect in recording.effects:
+        leaf = effect.leaves[0] if len(effect.leaves) == 1 else None
+        if leaf is None or leaf.output is None or leaf.tensor or effect.tree is not LEAF:
+            continue
+        found[leaf.output] = effect.place
+    for leaf in recording.leaves:
+        if leaf.output is not None:
+            found[leaf.output] = None  # returned, too
+    return found
+
+
 def reused(recording: Recording) -> list[int | None]:
     """For each output, the input whose memory may become the output's: that of its place."""
     graph = recording.graph

@@ -117,6 +117,39 @@ def test_products_can_be_captured_in_a_graph():
     check(y, kernels.linear.body(x, w, b), 1e-5)
 
 
+def test_a_jitted_step_is_the_eager_one_also_with_eager_work_between():
+    def training():
+        network = pg.nn.Sequential(
+            pg.nn.Linear(16, 32, seed=0), pg.nn.Sigmoid(), pg.nn.Linear(32, 5, seed=1)
+        )
+        optimizer = pg.optim.SGD(network.parameters(), learning_rate=0.1, momentum=0.9)
+
+        def step(x, y):
+            optimizer.zero_grad()
+            loss = pg.nn.CrossEntropyLoss()(network(x), y)
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return network, optimizer, step
+
+    network, optimizer, step = training()
+    reference, other, plain = training()
+    jitted, random = pg.jit(step), np.random.default_rng(0)
+    for number in range(12):
+        optimizer.learning_rate = other.learning_rate = 0.1 / (1 + number)
+        x = asarray(random.normal(size=(8, 16)).astype("float32"))
+        y = asarray(random.integers(0, 5, 8))
+        if number % 3 == 2:
+            for p in (*network.parameters(), *reference.parameters()):
+                p.data = p.data * 0.9
+            xp.exp(asarray(normal(512, 512)))  # memory that a captured pool must not share
+        check(jitted(x, y), plain(x, y), 1e-4)
+        for p, q in zip(network.parameters(), reference.parameters(), strict=True):
+            check(p.data, q.data, 1e-4)
+            check(p.grad, q.grad, 1e-4)
+
+
 def test_adjoined_streams_do_not_share_a_workspace():
     import cupy
 

@@ -1,0 +1,63 @@
+"""CUDA graphs: the work of a whole step captured, and replayed as one launch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import cupy
+
+from portagrad.backend import Capturing
+
+
+class CudaGraphs(Capturing):
+    """Captures on a stream of its own, with memory that nothing else is given meanwhile.
+
+    The default pool would hand memory that was freed during the capture to somebody
+    else, and the graph would go on writing there.
+    """
+
+    def capture(
+        self, work: Callable[[], list[Any]], restore: Callable[[], None]
+    ) -> tuple[Callable[[], None], list[Any]]:
+        before = cupy.cuda.get_current_stream().record()
+        stream = cupy.cuda.Stream(non_blocking=True)
+        stream.wait_event(before)
+        pool = cupy.cuda.MemoryPool()
+        with stream, cupy.cuda.using_allocator(pool.malloc):
+            # Kernels are compiled, plans made, and the pool gets as much memory as the capture
+            # will ask of it: none of that may happen while capturing.
+            made = work()
+            del made
+            restore()
+            stream.synchronize()
+            stream.begin_capture()
+            try:
+                outputs = work()
+            finally:
+                graph = stream.end_capture()
+        return _Launch(graph, pool, stream), outputs
+
+    def address(self, x: Any) -> int:
+        return int(x.data.ptr)
+
+    def alias(self, x: Any) -> Any:
+        return cupy.ndarray(x.shape, x.dtype, memptr=x.data, strides=x.strides)
+
+    def copy(self, x: Any) -> Any:
+        return x.copy(order="C")
+
+    def full(self, dtype: Any, number: Any) -> Any:
+        return cupy.full((), number, dtype=dtype)
+
+
+class _Launch:
+    """Queues a graph on the current stream, and keeps what it works in."""
+
+    def __init__(self, graph: Any, pool: Any, stream: Any) -> None:
+        self.graph = graph
+        #: The pool, and the stream, whose workspace the products use.
+        self.kept = pool, stream
+
+    def __call__(self) -> None:
+        self.graph.launch(cupy.cuda.get_current_stream())

@@ -1,0 +1,40 @@
+"""What a library offers whose work can be captured once and replayed without the host."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+from portagrad.array import Array, DType
+
+
+class Capturing(ABC):
+    """Capture and replay, for the arrays of one library."""
+
+    @abstractmethod
+    def capture(
+        self, work: Callable[[], list[Array]], restore: Callable[[], None]
+    ) -> tuple[Callable[[], None], list[Array]]:
+        """Capture what `work` queues on the device, without having it done.
+
+        Returns a function that queues it all again, on the stream that is current
+        then, and the arrays that `work` returned: every replay writes its results
+        to their memory. `work` may be run before, to warm up; `restore` is called after that.
+        """
+
+    @abstractmethod
+    def address(self, x: Array) -> int:
+        """Where the first element of x is."""
+
+    @abstractmethod
+    def alias(self, x: Array) -> Array:
+        """Another array object that owns the same memory as x."""
+
+    @abstractmethod
+    def copy(self, x: Array) -> Array:
+        """The same values in memory of their own, stored by rows."""
+
+    @abstractmethod
+    def full(self, dtype: DType, number: Any) -> Array:
+        """An array with no axes that holds a number."""

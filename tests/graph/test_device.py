@@ -1,0 +1,181 @@
+"""A captured plan: what is replayed on fixed memory looks like ordinary calls from outside.
+
+The capture is a stand-in on array-api-strict's device: it does the work again, into the
+memory that the capture returned, as a CUDA graph does. What a card makes of a real one is
+for tests/backend/test_cuda.py.
+"""
+
+from typing import Any
+
+import array_api_strict as strict
+import numpy as np
+import pytest
+
+import portagrad as pg
+from portagrad import array_api as xp
+from portagrad.backend import Capturing, use_backend
+from portagrad_array_api_strict import backend as strict_backend
+
+
+class Again(Capturing):
+    """Captures by remembering the function, and replays by calling it."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+
+    def capture(self, work: Any, restore: Any) -> Any:
+        outputs = work()
+        restore()
+        # The values that are there now mean nothing: nothing was run by a capture.
+        own = {id(x) for x in outputs}
+        self.log.append("capture")
+
+        def launch() -> None:
+            self.log.append("launch")
+            for old, new in zip(outputs, work(), strict=True):
+                if old is not new:
+                    old[...] = new
+
+        assert len(own) == len(outputs)
+        return launch, outputs
+
+    def address(self, x: Any) -> int:
+        return int(x._array.ctypes.data)
+
+    def alias(self, x: Any) -> Any:
+        return type(x)._new(x._array, device=x.device)
+
+    def copy(self, x: Any) -> Any:
+        return strict.asarray(x, copy=True)
+
+    def full(self, dtype: Any, number: Any) -> Any:
+        return strict.full((), number, dtype=dtype, device=strict_backend.device)
+
+
+@pytest.fixture
+def again(monkeypatch: pytest.MonkeyPatch) -> Any:
+    made = Again()
+    monkeypatch.setattr(type(strict_backend), "capturing", made)
+    with use_backend("array_api_strict"):
+        yield made
+
+
+OPTIMIZERS = {
+    "sgd": lambda p: pg.optim.SGD(p, learning_rate=0.1),
+    "momentum": lambda p: pg.optim.SGD(p, learning_rate=0.1, momentum=0.9, weight_decay=0.01),
+}
+
+
+def training(optimizer: str) -> Any:
+    network = pg.nn.Sequential(pg.nn.Linear(3, 8, seed=0), pg.nn.Tanh(), pg.nn.Linear(8, 4, seed=1))
+    chosen = OPTIMIZERS[optimizer](network.parameters())
+    loss = pg.nn.MSELoss()
+
+    def step(x: Any, y: Any) -> Any:
+        chosen.zero_grad()
+        value = loss(network(x), y)
+        value.backward()
+        chosen.step()
+        return value
+
+    return network, chosen, step
+
+
+def batches(count: int) -> list[tuple[Any, Any]]:
+    random = np.random.default_rng(0)
+    return [
+        (
+            pg.asarray(random.normal(size=(5, 3)), dtype="float32"),
+            pg.asarray(random.normal(size=(5, 4)), dtype="float32"),
+        )
+        for _ in range(count)
+    ]
+
+
+def same(one: Any, other: Any) -> None:
+    for p, q in zip(one.parameters(), other.parameters(), strict=True):
+        np.testing.assert_allclose(pg.to_numpy(p.data), pg.to_numpy(q.data), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(pg.to_numpy(p.grad), pg.to_numpy(q.grad), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_training_step_is_captured_once_and_right(again, optimizer):
+    network, chosen, step = training(optimizer)
+    reference, other, plain = training(optimizer)
+    jitted = pg.jit(step)
+    values, expected = [], []
+    for number, batch in enumerate(batches(12)):
+        chosen.learning_rate = other.learning_rate = 0.1 / (1 + number)
+        values.append(jitted(*batch))
+        expected.append(plain(*batch))
+        same(network, reference)
+    np.testing.assert_allclose([float(v) for v in values], [float(v) for v in expected], rtol=1e-5)
+    assert again.log.count("capture") <= 2  # the learning rate is a constant until it changes
+    assert again.log.count("launch") >= 8
+
+
+def captured(again, optimizer="momentum", steps=5):
+    network, chosen, step = training(optimizer)
+    jitted = pg.jit(step)
+    for batch in batches(steps):
+        jitted(*batch)
+    return network, chosen, step, jitted
+
+
+def test_what_somebody_holds_stays_as_it_was(again):
+    network, _, _, jitted = captured(again)
+    for name in ("data", "grad"):
+        held = [getattr(p, name) for p in network.parameters()]
+        before = [pg.to_numpy(x) for x in held]
+        views = [xp.reshape(x, (-1,)) for x in held]
+        for batch in batches(3):
+            jitted(*batch)
+        for x, view, old in zip(held, views, before, strict=True):
+            np.testing.assert_array_equal(pg.to_numpy(x), old)
+            np.testing.assert_array_equal(pg.to_numpy(view), old.ravel())
+
+
+def test_holding_something_costs_one_more_capture_not_one_a_step(again):
+    network, _, _, jitted = captured(again)
+    kept = []
+    count = again.log.count("capture")
+    for batch in batches(6):
+        jitted(*batch)
+        kept.append([p.grad for p in network.parameters()])
+    assert again.log.count("capture") <= count + 1
+    assert len({pg.to_numpy(each[0]).tobytes() for each in kept}) == 6
+
+
+def test_eager_work_between_replays_is_seen(again):
+    network, _, _, jitted = captured(again)
+    reference, _, plain = training("momentum")
+    for batch in batches(5):
+        plain(*batch)
+    for number, batch in enumerate(batches(6)):
+        if number % 2:
+            for p, q in zip(network.parameters(), reference.parameters(), strict=True):
+                p.data, q.data = p.data * 0.5, q.data * 0.5
+        jitted(*batch)
+        plain(*batch)
+        same(network, reference)
+
+
+def test_a_pure_function_returns_arrays_of_its_own(again):
+    f = pg.jit(lambda x: (xp.exp(x), xp.sum(x), x))
+    inputs = [pg.asarray([float(i), 1.0]) for i in range(5)]
+    results = [f(x) for x in inputs]
+    assert "launch" in again.log
+    for i, (e, s, itself) in enumerate(results):
+        np.testing.assert_allclose(pg.to_numpy(e), np.exp([i, 1.0]), rtol=1e-6)
+        assert float(s) == i + 1
+        assert pg.to_numpy(itself).tolist() == [i, 1.0]
+        assert itself is not inputs[i]
+
+
+def test_numbers_that_change_are_scalars_on_the_device(again):
+    f = pg.jit(lambda x, a: x * a + a**2)
+    for a in (1.0, 2.0, 3.0, 3.0, -1.5):
+        made = pg.to_numpy(f(pg.asarray([1.0, 2.0]), a))
+        np.testing.assert_allclose(made, [a + a**2, 2 * a + a**2])
+    assert "launch" in again.log
+    assert again.log.count("capture") == 1
