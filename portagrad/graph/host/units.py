@@ -67,22 +67,33 @@ def grouped(steps: list[Step]) -> list[Unit]:
         group = Group(shape)
         inside: set[Slot] = set()
         summed: set[Slot] = set()
-        rest = []
-        blocked = False
+        early: set[Step] = set()
+        blocked = product = False
         for step in waiting:
             fits = not blocked and ready(step, inside) and _joins(step, shape, inside, summed)
             if fits:
                 group.steps.append(step)
                 assert step.out is not None
                 (summed if step.kind == "sum" else inside).add(step.out)
+                if product:
+                    early.add(step)
             else:
-                # Draws and checks stay in their order, and nothing overtakes them for long.
+                # Draws and checks stay in their order, and nothing overtakes them.
                 blocked = blocked or step.effect
-                rest.append(step)
-        waiting = rest
-        done |= inside | summed
+                product = product or step.kind == "dot"
+        _put_off(group, early)
+        taken = set(group.steps)
+        waiting = [step for step in waiting if step not in taken]
+        done |= {step.out for step in group if step.out is not None}
         units.append(group)
     return units
+
+
+def _put_off(group: Group, early: set[Step]) -> None:
+    """What comes after a product and is of no use before it waits: its result takes memory."""
+    for step in group.steps[::-1]:
+        if step in early and not any(step.out in (s.root for s in x.slots) for x in group):
+            group.steps.remove(step)
 
 
 def _shape(step: Step) -> tuple[int, ...] | None:

@@ -153,10 +153,12 @@ class _Writer:
         for block in self.memory.blocks:
             block.allocate()
         for unit in self.units:
-            if isinstance(unit, Group):
-                self._group(unit)
-            else:
+            if not isinstance(unit, Group):
                 self._step(unit)
+            elif len(unit.steps) == 1 and self.threads == 1:
+                self._step(unit.steps[0])  # one pass is one pass
+            else:
+                self._group(unit)
         results = ", ".join(self._result(slot) for slot in self.program.outputs)
         lock = threading.Lock()
         self.scope.update(acquire=lock.acquire, release=lock.release, fallback=fallback)
