@@ -114,6 +114,8 @@ def _taken_over(
 ) -> Slot | None:
     """An operand that dies here and whose memory the result may have."""
     assert step.out is not None
+    if isinstance(unit, Group) and unit.native:
+        return None  # a compiled loop counts on its arrays being apart
     later = steps_of(unit)[number + 1 :]
     for i in step.inplace:
         x: Slot = step.operands[i]

@@ -7,7 +7,7 @@ what is only used inside needs no more memory than a block.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,13 @@ class Group:
 
     shape: tuple[int, ...]
     steps: list[Step] = field(default_factory=list)
+    #: Is it one compiled loop?
+    native: bool = False
+
+    @property
+    def elementwise(self) -> list[Step]:
+        """Its steps but the sums."""
+        return [step for step in self.steps if step.kind == "elementwise"]
 
     def __iter__(self) -> Iterator[Step]:
         return iter(self.steps)
@@ -42,8 +49,24 @@ def live(program: Program) -> list[Step]:
     return kept[::-1]
 
 
-def grouped(steps: list[Step]) -> list[Unit]:
-    """The steps in units, in an order in which each finds what it needs."""
+def grouped(steps: list[Step], compiles: Callable[[Group], bool] | None = None) -> list[Unit]:
+    """The steps in units, in an order in which each finds what it needs.
+
+    `compiles` says of a group whether it becomes one native loop; small groups are
+    worth being groups only if they do.
+    """
+    units: list[Unit] = []
+    for unit in _in_units(steps, SMALLEST if compiles is None else 2):
+        if isinstance(unit, Group):
+            unit.native = compiles is not None and compiles(unit)
+            if not unit.native and unit.steps[0].out.size < SMALLEST:  # type: ignore[union-attr]
+                units.extend(unit.steps)
+                continue
+        units.append(unit)
+    return units
+
+
+def _in_units(steps: list[Step], smallest: int) -> list[Unit]:
     units: list[Unit] = []
     waiting = list(steps)
     done: set[Slot] = set()
@@ -54,10 +77,10 @@ def grouped(steps: list[Step]) -> list[Unit]:
 
     while waiting:
         first = waiting[0]
-        shape = _shape(first)
+        shape = _shape(first, smallest)
         if shape is None or not ready(first, set()):
             first = next(step for step in waiting if ready(step, set()))
-            shape = _shape(first)
+            shape = _shape(first, smallest)
         if shape is None:
             waiting.remove(first)
             units.append(first)
@@ -92,13 +115,13 @@ def grouped(steps: list[Step]) -> list[Unit]:
 def _put_off(group: Group, early: set[Step]) -> None:
     """What comes after a product and is of no use before it waits: its result takes memory."""
     for step in group.steps[::-1]:
-        if step in early and not any(step.out in (s.root for s in x.slots) for x in group):
+        if step in early and not any(s.root is step.out for x in group for s in x.slots):
             group.steps.remove(step)
 
 
-def _shape(step: Step) -> tuple[int, ...] | None:
+def _shape(step: Step, smallest: int) -> tuple[int, ...] | None:
     """The shape of the group that a step may begin; None where it runs alone."""
-    if step.kind != "elementwise" or step.out is None or step.out.size < SMALLEST:
+    if step.kind != "elementwise" or step.out is None or step.out.size < smallest:
         return None
     return step.out.shape
 

@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from portagrad.graph import native
 from portagrad.graph.host.buffers import Memory, planned
 from portagrad.graph.host.steps import NAMES, Program, Slot, Step
 from portagrad.graph.host.threads import thread_count, together
 from portagrad.graph.host.units import Group, Unit, grouped, live, sliced, steps_of
+from portagrad.graph.native import kernels
 
 #: Elements of a block, by whether one thread goes through them or several.
 BLOCK, SHARED_BLOCK = 1 << 15, 1 << 17
@@ -41,7 +43,7 @@ def written(
 ) -> Written:
     """The function of a program. `reuse`: for each output, the input whose memory it may have."""
     _outputs_of_their_own(program)
-    units = grouped(live(program))
+    units = grouped(live(program), _compiles if native.available() else None)
     outputs = {slot for slot in program.outputs if type(slot) is Slot and slot.kind != "number"}
     memory = planned(units, outputs)
     writer = _Writer(program, units, memory, reuse, threads or thread_count())
@@ -85,6 +87,7 @@ class _Writer:
         #: Buffers that were named, by block, dtype and shape: one array for each.
         self.held: dict[Any, str] = {}
         self.temporary = 0
+        self.notes: list[str] = []
         self.reuse = self._allowed(reuse)
 
     # --- what may be written over ---
@@ -155,6 +158,8 @@ class _Writer:
         for unit in self.units:
             if not isinstance(unit, Group):
                 self._step(unit)
+            elif unit.native:
+                self._native(unit)
             elif len(unit.steps) == 1 and self.threads == 1:
                 self._step(unit.steps[0])  # one pass is one pass
             else:
@@ -187,6 +192,7 @@ class _Writer:
             [i for slot, i in zip(self.program.outputs, self.reuse) if slot in slots],
             self.threads,
             self.temporary,
+            self.notes,
         )
 
     def _result(self, slot: Any) -> str:
@@ -249,87 +255,197 @@ class _Writer:
         length, width = group.shape[0], max(int(np.prod(group.shape[1:])), 1)
         threads = min(self.threads, max(length * width // SHARED_BLOCK, 1))
         rows = max((BLOCK if threads == 1 else SHARED_BLOCK) // width, 1)
-        blocks = -(-length // rows)
-        number = next(self.numbers)
-        name = f"group{number}"
-        local: dict[Slot, str] = {}
-        cuts: list[str] = []
-        parameters: list[str] = []
-        work: list[str] = []
-        after: list[str] = []
-        temporaries = self.memory.temporaries[group]
-        for n, itemsize in enumerate(temporaries):
-            shape = (threads, rows * width * itemsize)
-            self.scope[f"t{number}_{n}"] = np.empty(shape, dtype=np.uint8)
-            self.temporary += shape[0] * shape[1]
-
-        def outer(slot: Slot) -> str:
-            """A slot of outside, as a parameter of the block's function if it changes."""
-            found = self._name(slot)
-            if found not in self.scope and found not in parameters:
-                parameters.append(found)
-            return found
-
-        def inner(x: Any) -> str:
-            if type(x) is not Slot:
-                return self._constant(x)
-            if x in local:
-                return local[x]
-            if x in self.memory.inside and x.step in group.steps:
-                local[x] = f"a{len(local)}"
-                size = f"{width * x.dtype.itemsize}"
-                dtype = self._constant(x.dtype)
-                shape = f"(n, {', '.join(map(str, group.shape[1:]))})" if group.shape[1:] else "n"
-                buffer = f"t{number}_{self.memory.inside[x]}[w, : n * {size}]"
-                cuts.append(f"{local[x]} = {buffer}.view({dtype}).reshape({shape})")
-                return local[x]
-            if x.kind == "view" and x.base is not None and x.base.step in group.steps:
-                base = inner(x.base)
-                local[x] = f"a{len(local)}"
-                cuts.append(f"{local[x]} = {x.expression.format(base)}")
-                return local[x]
-            found = outer(x)
-            if sliced(x, group.shape):
-                local[x] = f"a{len(local)}"
-                cuts.append(f"{local[x]} = {found}[i:j]")
-            else:
-                local[x] = found
-            return local[x]
-
+        blocks = _Blocks(self, group, next(self.numbers), min(rows, length), threads)
         for step in group:
-            assert step.out is not None
-            operands = [inner(x) for x in step.operands]
             if step.kind == "elementwise":
-                work.append(step.template.format(*operands, out=inner(step.out)))
-            elif step.axes is not None and 0 in step.axes:
-                partial = f"p{number}_{len(after)}"
-                self.scope[partial] = np.empty((blocks, *step.out.shape), step.out.dtype)
-                work.append(step.template.format(*operands, out=f"{partial}[i // {rows}, ...]"))
-                reduction = step.template.partition("(")[0]
-                out = self._name(step.out)
-                after.append(f"{reduction}({partial}, 0, None, {out})")
+                operands = [blocks.operand(x) for x in step.operands]
+                blocks.work.append(step.template.format(*operands, out=blocks.operand(step.out)))
             else:
-                out = outer(step.out)
-                work.append(step.template.format(*operands, out=f"{out}[i:j]"))
-        signature = ", ".join(["i", "j", "w", *parameters])
-        self.before += [
+                blocks.reduce(step)
+        blocks.write()
+
+    # --- compiled groups ---
+
+    def _native(self, group: Group) -> None:
+        """A call of the group's loop: on all of it, or block by block where sums follow."""
+        steps = group.elementwise
+        inside = {step.out for step in steps}
+        sums = [step for step in group if step.kind != "elementwise"]
+        summed = {step.operands[0] for step in sums}
+        results = [
+            step.out
+            for step in steps
+            if step.out is not None and (step.out not in self.memory.inside or step.out in summed)
+        ]
+        operands = list(dict.fromkeys(x for step in steps for x in outside(step, inside)))
+        text = kernels.source(steps, group.shape, operands, results)
+        number = next(self.numbers)
+        self.scope[f"native{number}"] = kernels.compiled(text)
+        self.notes.append(f"native   {len(steps)} steps on {group.shape} in one loop (numba)")
+        aside = {r for r in results if r in self.memory.inside or self._shares(r, operands)}
+        length, width = group.shape[0], max(int(np.prod(group.shape[1:])), 1)
+        threads = min(self.threads, max(length * width // SHARED_BLOCK, 1))
+        whole = threads == 1 and not aside and not sums
+        rows = length if whole else max((BLOCK if threads == 1 else SHARED_BLOCK) // width, 1)
+        blocks = _Blocks(self, group, number, rows, threads)
+        flat = "" if len(group.shape) <= 2 else ".reshape(-1)"
+        names = [blocks.cut(x) + (flat if x.shape == group.shape else "") for x in operands]
+        names += [(blocks.temporary(r) if r in aside else blocks.cut(r)) + flat for r in results]
+        blocks.work.append(f"native{number}({', '.join(names)})")
+        for r in results:
+            if r in aside and r not in self.memory.inside:
+                blocks.work.append(f"copyto({blocks.cut(r, again=True)}, {blocks.temporary(r)})")
+        for step in sums:
+            blocks.reduce(step)
+        blocks.write()
+
+    def _shares(self, result: Slot, operands: list[Slot]) -> bool:
+        """May a result lie where an operand does?"""
+        taken: Slot | None = None
+        if result in self.program.outputs:
+            i = self.reuse[self.program.outputs.index(result)]
+            taken = None if i is None else self.program.inputs[i]
+        of = self.memory.of
+        return any(
+            x.root is taken or (x.root in of and of[x.root] is of.get(result)) for x in operands
+        )
+
+
+class _Blocks:
+    """The function of one block of a group's rows, being written."""
+
+    def __init__(self, writer: _Writer, group: Group, number: int, rows: int, threads: int) -> None:
+        self.writer, self.group, self.number = writer, group, number
+        self.rows, self.threads = rows, threads
+        self.length = group.shape[0]
+        self.width = max(int(np.prod(group.shape[1:])), 1)
+        self.cuts: list[str] = []
+        self.work: list[str] = []
+        self.after: list[str] = []
+        self.parameters: list[str] = []
+        self.local: dict[Any, str] = {}
+
+    def outer(self, slot: Slot) -> str:
+        """A slot of outside, as a parameter of the block's function if it changes."""
+        found = self.writer._name(slot)
+        if found not in self.writer.scope and found not in self.parameters:
+            self.parameters.append(found)
+        return found
+
+    def cut(self, x: Slot, *, again: bool = False) -> str:
+        """The part of an array that belongs to the block."""
+        key = (x, again)
+        if key not in self.local:
+            found = self.outer(x)
+            if sliced(x, self.group.shape):
+                self.local[key] = f"a{len(self.local)}"
+                self.cuts.append(f"{self.local[key]} = {found}[i:j]")
+            else:
+                self.local[key] = found
+        return self.local[key]
+
+    def operand(self, x: Any) -> str:
+        """An operand or a result of a step, made here or outside."""
+        if type(x) is not Slot:
+            return self.writer._constant(x)
+        if x in self.writer.memory.inside and x.step in self.group.steps:
+            return self.temporary(x, self.writer.memory.inside[x])
+        if x.kind == "view" and x.base is not None and x.base.step in self.group.steps:
+            key = (x, "bits")
+            if key not in self.local:
+                base = self.operand(x.base)
+                self.local[key] = f"a{len(self.local)}"
+                self.cuts.append(f"{self.local[key]} = {x.expression.format(base)}")
+            return self.local[key]
+        return self.cut(x)
+
+    def temporary(self, x: Slot, number: int | None = None) -> str:
+        """A block of working memory for a result; results of one `number` share it."""
+        key = (x, "temporary")
+        if key not in self.local:
+            self.local[key] = f"a{len(self.local)}"
+            place = self.local[key] if number is None else f"p{number}"
+            name = f"t{self.number}_{place}"
+            size = self.width * x.dtype.itemsize
+            if name not in self.writer.scope:
+                widest = size if number is None else self.width * self._widest(number)
+                buffer = np.empty((self.threads, self.rows * widest), dtype=np.uint8)
+                self.writer.scope[name] = buffer
+                self.writer.temporary += buffer.nbytes
+            inner = self.group.shape[1:]
+            shape = f"(n, {', '.join(map(str, inner))})" if inner else "n"
+            dtype = self.writer._constant(x.dtype)
+            self.cuts.append(
+                f"{self.local[key]} = {name}[w, : n * {size}].view({dtype}).reshape({shape})"
+            )
+        return self.local[key]
+
+    def _widest(self, number: int) -> int:
+        return self.writer.memory.temporaries[self.group][number]
+
+    def reduce(self, step: Step) -> None:
+        """A sum over a block, and of the blocks' sums."""
+        assert step.out is not None
+        x = step.operands[0]
+        operand = self.local.get((x, "temporary")) or self.operand(x)
+        if step.axes is not None and 0 in step.axes:
+            blocks = -(-self.length // self.rows)
+            partial = f"sum{self.number}_{len(self.after)}"
+            self.writer.scope[partial] = np.empty((blocks, *step.out.shape), step.out.dtype)
+            self.work.append(step.template.format(operand, out=f"{partial}[i // {self.rows}, ...]"))
+            reduction = step.template.partition("(")[0]
+            out = self.writer._name(step.out)
+            self.after.append(f"{reduction}({partial}, 0, None, {out})")
+        else:
+            out = self.outer(step.out)
+            self.work.append(step.template.format(operand, out=f"{out}[i:j]"))
+
+    def write(self) -> None:
+        """The function, and its calls."""
+        name = f"group{self.number}"
+        signature = ", ".join(["i", "j", "w", *self.parameters])
+        self.writer.before += [
             f"def {name}({signature}):",
             "    n = j - i",
-            *(f"    {line}" for line in (*cuts, *work)),
+            *(f"    {line}" for line in (*self.cuts, *self.work)),
         ]
-        call = f"{name}(i, min(i + {rows}, {length}), {{}}{''.join(', ' + p for p in parameters)})"
-        if threads == 1:
-            self.lines.append(f"for i in range(0, {length}, {rows}):")
-            self.lines.append("    " + call.format(0))
+        rest = "".join(f", {p}" for p in self.parameters)
+        lines = self.writer.lines
+        if self.rows >= self.length:
+            lines.append(f"{name}(0, {self.length}, 0{rest})")
+        elif self.threads == 1:
+            lines.append(f"for i in range(0, {self.length}, {self.rows}):")
+            lines.append(f"    {name}(i, min(i + {self.rows}, {self.length}), 0{rest})")
         else:
-            self.scope["together"] = together
-            self.lines += [
-                f"def work(w, step={rows * threads}):",
-                f"    for i in range(w * {rows}, {length}, step):",
-                "        " + call.format("w"),
-                f"together(work, {threads})",
+            self.writer.scope["together"] = together
+            lines += [
+                f"def work(w, step={self.rows * self.threads}):",
+                f"    for i in range(w * {self.rows}, {self.length}, step):",
+                f"        {name}(i, min(i + {self.rows}, {self.length}), w{rest})",
+                f"together(work, {self.threads})",
             ]
-        self.lines += after
+        lines += self.after
+
+
+def outside(step: Step, inside: set[Slot | None]) -> list[Slot]:
+    """The arrays and numbers that a step of a compiled group takes from outside of it."""
+    return [
+        x
+        for x in step.slots
+        if x not in inside
+        and not (x.kind == "view" and x.base in inside)
+        and not (x.kind == "constant" and x.shape == ())
+    ]
+
+
+def _compiles(group: Group) -> bool:
+    steps = group.elementwise
+    return (
+        group.shape != ()
+        and kernels.worth_it(steps)
+        and kernels.possible(steps, group.shape)
+        and all(len(x.shape) <= 2 or x.shape == group.shape for s in steps for x in s.slots)
+    )
 
 
 def _own(x: Any) -> Any:

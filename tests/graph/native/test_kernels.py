@@ -1,0 +1,136 @@
+"""Groups as native loops give what NumPy gives, to rounding."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import portagrad as pg
+from portagrad import array_api as xp
+from portagrad.graph.native import kernels
+
+pytest.importorskip("numba")
+
+
+@pytest.fixture(autouse=True)
+def _compile_everything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    monkeypatch.setenv("PORTAGRAD_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(kernels, "STEPS", 2)
+    kernels.compiled.cache_clear()
+    yield
+    kernels.compiled.cache_clear()
+
+
+def arrays(dtype: str, *shapes: tuple[int, ...]) -> list[Any]:
+    random = np.random.default_rng(0)
+    return [random.standard_normal(shape).astype(dtype) for shape in shapes]
+
+
+def check(function: Any, *arguments: Any, native: bool = True) -> None:
+    expected = function(*arguments)
+    compiled = pg.jit(function)
+    for _ in range(3):
+        found = compiled(*arguments)
+        results = found if isinstance(found, tuple) else (found,)
+        wanted = expected if isinstance(expected, tuple) else (expected,)
+        for a, b in zip(results, wanted, strict=True):
+            assert a.dtype == b.dtype
+            allowed = 2e-6 if a.dtype == np.float32 else 1e-12
+            np.testing.assert_allclose(a, b, rtol=allowed, atol=allowed)
+    assert ("numba" in compiled.explain()) is native
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+class TestLoops:
+    def test_arithmetic(self, dtype: str) -> None:
+        def f(x: Any, y: Any) -> Any:
+            z = (x + y) * (x - 2.0) / (xp.abs(y) + 1.0)
+            z = xp.sqrt(xp.square(z) + 1) + xp.reciprocal(xp.exp(-x) + 1)
+            return xp.tanh(z) - xp.log(xp.abs(y) + 0.5), xp.sin(x) * xp.cos(y)
+
+        check(f, *arrays(dtype, (37,), (37,)))
+        check(f, *arrays(dtype, (5, 7), (5, 7)))
+        check(f, *arrays(dtype, (2, 3, 4), (2, 3, 4)))
+
+    def test_broadcasting(self, dtype: str) -> None:
+        def f(x: Any, row: Any, column: Any, number: Any) -> Any:
+            return xp.exp(x * row + column) * number + row * 2.0
+
+        check(f, *arrays(dtype, (5, 7), (7,), (5, 1), ()))
+        check(f, *arrays(dtype, (5, 7), (1, 7), (5, 1), ()))
+
+    def test_choices(self, dtype: str) -> None:
+        def f(x: Any, y: Any) -> Any:
+            high = xp.maximum(x, y)
+            low = xp.minimum(x, 0.3)
+            return xp.where(xp.logical_and(x > y, xp.isfinite(x)), high, low * 2), xp.isnan(x + y)
+
+        x, y = arrays(dtype, (64,), (64,))
+        x[::7], y[::5], x[3] = np.nan, np.nan, np.inf
+        check(f, x, y)
+
+    def test_sums_over_blocks(self, dtype: str) -> None:
+        def f(x: Any, y: Any) -> Any:
+            z = xp.exp(x) * y + 1.0
+            return xp.sum(z), xp.sum(z, axis=0), xp.max(z * 2.0, axis=1), z
+
+        check(f, *arrays(dtype, (600, 512), (600, 512)))
+
+    def test_views_of_any_layout(self, dtype: str) -> None:
+        (x,) = arrays(dtype, (8, 6))
+        check(lambda x: xp.exp(x) * 2.0 + x, x.T)
+        check(lambda x: xp.exp(x) * 2.0 + x, x[::2, ::-1])
+        check(lambda x: xp.exp(x.T) * 2.0 + x.T, x)
+
+    def test_relu_and_its_derivative(self, dtype: str) -> None:
+        def f(x: Any) -> Any:
+            return xp.sum(xp.exp(pg.kernels.relu(x)) * 0.5)
+
+        (x,) = arrays(dtype, (40,))
+        check(pg.grad(f), x)
+
+    def test_numbers_that_change(self, dtype: str) -> None:
+        compiled = pg.jit(lambda x, s: xp.exp(x * s) + s)
+        (x,) = arrays(dtype, (33,))
+        for s in (1.0, 0.5, 0.25, 2.0):
+            found = compiled(x, s)
+            assert found.dtype == x.dtype
+            np.testing.assert_allclose(found, np.exp(x * s) + s, rtol=2e-6)
+
+
+class TestMemory:
+    def test_a_parameter_is_updated_in_its_own_memory(self) -> None:
+        class State:
+            w = np.linspace(0.0, 1.0, 1 << 17)
+
+        def step(g: Any) -> Any:
+            State.w = State.w - xp.tanh(State.w * g) * 0.5
+            return xp.sum(State.w)
+
+        expected = State.w.copy()
+        compiled = pg.jit(step)
+        g = np.linspace(1.0, 2.0, 1 << 17)
+        for _ in range(4):
+            compiled(g)
+            expected = expected - np.tanh(expected * g) * 0.5
+            np.testing.assert_allclose(State.w, expected, rtol=1e-9)
+
+    def test_found_on_disk(self, tmp_path: Path) -> None:
+        (x,) = arrays("float32", (9,))
+        check(lambda x: xp.exp(x) + 0.125, x)
+        assert list(tmp_path.glob("portagrad_kernel_*.py"))
+        assert list(tmp_path.rglob("*.nbc"))
+        kernels.compiled.cache_clear()
+        check(lambda x: xp.exp(x) + 0.125, x)
+
+    def test_where_nothing_can_be_written(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PORTAGRAD_CACHE_DIR", "/dev/null/nowhere")
+        (x,) = arrays("float32", (9,))
+        check(lambda x: xp.exp(x) + 0.25, x)
+
+    def test_switched_off(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PORTAGRAD_JIT", "numpy")
+        (x,) = arrays("float32", (9,))
+        check(lambda x: xp.exp(x) + 0.25, x, native=False)
