@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from portagrad.graph import native
+from portagrad.graph.host import loops
 from portagrad.graph.host.buffers import Memory, planned
 from portagrad.graph.host.steps import NAMES, Program, Slot, Step
 from portagrad.graph.host.threads import thread_count, together
 from portagrad.graph.host.units import Group, Unit, grouped, live, sliced, steps_of
-from portagrad.graph.native import kernels
 
 #: Elements of a block, by whether one thread goes through them or several.
 BLOCK, SHARED_BLOCK = 1 << 15, 1 << 17
@@ -278,9 +278,9 @@ class _Writer:
             if step.out is not None and (step.out not in self.memory.inside or step.out in summed)
         ]
         operands = list(dict.fromkeys(x for step in steps for x in outside(step, inside)))
-        text = kernels.source(steps, group.shape, operands, results)
+        text = loops.source(steps, group.shape, operands, results)
         number = next(self.numbers)
-        self.scope[f"native{number}"] = kernels.compiled(text)
+        self.scope[f"native{number}"] = loops.compiled(text)
         self.notes.append(f"native   {len(steps)} steps on {group.shape} in one loop (numba)")
         aside = {r for r in results if r in self.memory.inside or self._shares(r, operands)}
         length, width = group.shape[0], max(int(np.prod(group.shape[1:])), 1)
@@ -442,8 +442,8 @@ def _compiles(group: Group) -> bool:
     steps = group.elementwise
     return (
         group.shape != ()
-        and kernels.worth_it(steps)
-        and kernels.possible(steps, group.shape)
+        and loops.worth_it(steps)
+        and loops.possible(steps, group.shape)
         and all(len(x.shape) <= 2 or x.shape == group.shape for s in steps for x in s.slots)
     )
 

@@ -9,7 +9,7 @@ import pytest
 
 import portagrad as pg
 from portagrad import array_api as xp
-from portagrad.graph.native import kernels
+from portagrad.graph.host import loops
 
 pytest.importorskip("numba")
 
@@ -17,10 +17,10 @@ pytest.importorskip("numba")
 @pytest.fixture(autouse=True)
 def _compile_everything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("PORTAGRAD_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(kernels, "STEPS", 2)
-    kernels.compiled.cache_clear()
+    monkeypatch.setattr(loops, "STEPS", 2)
+    loops.compiled.cache_clear()
     yield
-    kernels.compiled.cache_clear()
+    loops.compiled.cache_clear()
 
 
 def arrays(dtype: str, *shapes: tuple[int, ...]) -> list[Any]:
@@ -122,7 +122,7 @@ class TestMemory:
         check(lambda x: xp.exp(x) + 0.125, x)
         assert list(tmp_path.glob("portagrad_kernel_*.py"))
         assert list(tmp_path.rglob("*.nbc"))
-        kernels.compiled.cache_clear()
+        loops.compiled.cache_clear()
         check(lambda x: xp.exp(x) + 0.125, x)
 
     def test_where_nothing_can_be_written(self, monkeypatch: pytest.MonkeyPatch) -> None:

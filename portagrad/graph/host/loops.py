@@ -2,7 +2,7 @@
 
 What is only used inside of a group never leaves the registers. The loop is told that
 its arrays share no memory, which is what lets a compiler vectorise it: a result that
-takes over an operand's memory goes through a block of its own (host/writing.py).
+takes over an operand's memory goes through a block of its own (writing.py).
 """
 
 from __future__ import annotations
