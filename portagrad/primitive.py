@@ -29,6 +29,7 @@ from typing import Any, Generic, NamedTuple, ParamSpec, Protocol, TypeVar, cast
 
 from portagrad.backend import (
     HOST_SCALARS,
+    UnknownArrayError,
     active_line,
     backend_of,
     is_basic,
@@ -38,6 +39,7 @@ from portagrad.errors import (
     ArgumentError,
     AxisError,
     MissingFunctionError,
+    MixedBackendsError,
     NotDifferentiableError,
     PortagradError,
 )
@@ -407,6 +409,13 @@ class Primitive:
         self, error: Exception, operands: Sequence[Any], static: dict[str, Any]
     ) -> Exception:
         """An array library's error, saying in which call it arose: function, arguments, shapes."""
+        if isinstance(error, MixedBackendsError | UnknownArrayError) and not hasattr(
+            error, "located"
+        ):
+            given = zip(self._names(operands), operands)
+            call = ", ".join(_described(*each) for each in (*given, *static.items()))
+            error.args = (f"{self.name}: {error} [{call}]", *error.args[1:])
+            error.located = True  # type: ignore[union-attr]
         if isinstance(error, PortagradError) or getattr(error, "located", False):
             return error
         if isinstance(error, AttributeError):

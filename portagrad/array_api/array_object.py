@@ -18,7 +18,7 @@ from portagrad.array_api.indexing import getitem, plain_key
 from portagrad.array_api.methods import Methods
 from portagrad.array_api.reading import check_number
 from portagrad.array_api.views import write
-from portagrad.backend import HOST_SCALARS, asarray, backend_of, to_numpy
+from portagrad.backend import HOST_SCALARS, asarray, backend_of, namespace, to_numpy
 from portagrad.errors import ArgumentError, NotDifferentiableError, ShapeError
 from portagrad.primitive import innermost, observed, traced_types
 
@@ -215,6 +215,8 @@ class ArrayObject(Methods):
             value = asarray(value, backend=backend_of(self))
         if type(value) in HOST_SCALARS:
             value = value.item()
+        if hasattr(value, "dtype") and type(innermost(value)) is not type(innermost(self)):
+            namespace(innermost(self), innermost(value))  # refuses an array of another library
         if hasattr(value, "dtype") and value.dtype != self.dtype:
             value = data_type.astype(value, self.dtype)
         write(self, index_set(self, value, plain_key(key)))

@@ -6,7 +6,7 @@ from typing import Any
 
 from portagrad.array import Array, Device, DType
 from portagrad.backend import backend_of, get_backend, namespace
-from portagrad.errors import BackendError
+from portagrad.errors import BackendError, DtypeError
 from portagrad.primitive import constant, innermost, primitive
 
 
@@ -32,7 +32,11 @@ def convert_to_discrete(x: Array, /, dtype: DType, copy: bool, device: Device | 
 
 def astype(x: Array, dtype: DType, /, *, copy: bool = True, device: Device | None = None) -> Array:
     """Convert to another dtype. To integers or bool, the derivative is zero."""
-    conversion = convert if is_inexact(x, dtype) else convert_to_discrete
+    try:
+        conversion = convert if is_inexact(x, dtype) else convert_to_discrete
+    except Exception as error:
+        library = namespace(innermost(x)).__name__
+        raise DtypeError(f"astype: {dtype!r} is no dtype of {library}") from error
     return conversion(x, dtype, copy, device)
 
 

@@ -45,6 +45,9 @@ def search(x1: Array, x2: ArrayLike, sorter: Array | None, /, side: str) -> Arra
     return namespace(x1, x2).searchsorted(x1, x2, side=side, sorter=sorter)
 
 
+search.primitive.name = "searchsorted"  # what a message calls it
+
+
 def searchsorted(
     x1: Array,
     x2: ArrayLike,

@@ -87,3 +87,36 @@ def test_permute_dims_counts_from_the_end_where_the_library_does():
     x = np.arange(6.0).reshape(1, 2, 3)
     g = pg.grad(lambda x: xp.sum(xp.permute_dims(x, (-1, 0, 1)) * np.arange(6.0).reshape(3, 1, 2)))
     np.testing.assert_array_equal(g(x), [[[0, 2, 4], [1, 3, 5]]])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda x: xp.exp([1.0]), TypeError, ["exp", "list", "x=[1.0]"]),
+        (lambda x: xp.clip(x, "low"), TypeError, ["clip", "str", "min='low'"]),
+        (lambda x: xp.quantile(x, 0.5, axis=7), IndexError, ["quantile", "axis 7", "(2, 3)"]),
+        (lambda x: xp.cumulative_max(x, axis=-3), IndexError, ["cumulative_max", "-3", "(2, 3)"]),
+        (lambda x: xp.scatter_add(x[0], np.asarray([9]), x[0, :1]), IndexError, ["scatter_add: "]),
+        (lambda x: xp.scatter_add(x, np.asarray([0]), x[:1], axis=2), IndexError, ["axis 2"]),
+        (lambda x: xp.put(x, np.asarray([99]), 1.0), IndexError, ["put: ", "99"]),
+        (lambda x: xp.bincount(np.asarray([1, 2]), x[0]), ValueError, ["bincount", "(3,)", "(2,)"]),
+        (lambda x: xp.take(x, np.asarray([0])), ValueError, ["take", "axis", "(2, 3)"]),
+        (lambda x: xp.linalg.matrix_power(x, 1.5), ValueError, ["matrix_power", "1.5"]),
+        (lambda x: xp.linalg.cross(x[:, :2], x[:, :2]), ValueError, ["cross", "x1", "(2, 2)"]),
+        (lambda x: xp.astype(x, "float99"), TypeError, ["astype", "float99"]),
+        (lambda x: xp.einsum(x, [0, 1]), ValueError, ["einsum", "subscripts"]),
+        (lambda x: pg.grad(xp.sum, argnums="x")(1.0), ValueError, ["argnums='x'"]),
+    ],
+)
+def test_a_mistake_is_named_by_the_function_that_was_called(call, error, words):
+    with pytest.raises(error) as caught:
+        call(pg.tensor(np.ones((2, 3)), requires_grad=True))
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_an_array_of_another_library_cannot_be_assigned():
+    torch = pytest.importorskip("torch")
+    x = pg.tensor(np.ones(3))
+    with pytest.raises(pg.errors.MixedBackendsError, match="torch"):
+        x[0] = torch.ones(())

@@ -7,7 +7,7 @@ from typing import Any
 
 from portagrad import array_api as xp
 from portagrad.array import Array, ArrayLike, Axis, Shape
-from portagrad.array_api.beyond.lifting import alike
+from portagrad.array_api.beyond.lifting import alike, front_axes
 from portagrad.backend import backend_of, namespace
 from portagrad.errors import ArgumentError
 from portagrad.primitive import detached, innermost, primitive, settled, traced_types
@@ -94,8 +94,7 @@ def nanquantile(
 
 def _lines(x: Array, axis: Axis) -> tuple[Any, Shape]:
     """x with the axes to reduce as one last axis; its shape with ones in their place."""
-    axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    axes = tuple(a % x.ndim for a in axes)
+    axes = front_axes("quantile", x, axis)
     others = tuple(a for a in range(x.ndim) if a not in axes)
     ordered = xp.permute_dims(x, others + axes)
     count = math.prod(x.shape[a] for a in axes)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from portagrad import array_api as xp
 from portagrad.array import Array, ArrayLike
 from portagrad.array_api.assignment import index_set
+from portagrad.array_api.beyond.lifting import front_axes
 from portagrad.array_api.indexing import put_back
 from portagrad.backend import backend_of
 from portagrad.errors import ArgumentError, ShapeError
@@ -25,7 +28,9 @@ def put(x: Array, indices: Array, values: ArrayLike, /) -> Array:
     if not isinstance(values, (bool, int, float, complex)):
         values = xp.reshape(xp.broadcast_to(values, indices.shape), (-1,))
         values = xp.astype(values, x.dtype, copy=False)
-    return xp.reshape(index_set(xp.reshape(x, (count,)), values, (places,)), x.shape)
+    with _called("put"):
+        result = index_set(xp.reshape(x, (count,)), values, (places,))
+    return xp.reshape(result, x.shape)
 
 
 def scatter_add(x: Array, indices: Array, values: Array, /, *, axis: int = 0) -> Array:
@@ -36,7 +41,7 @@ def scatter_add(x: Array, indices: Array, values: Array, /, *, axis: int = 0) ->
 
     Raises `ShapeError` where the shapes do not fit.
     """
-    axis %= x.ndim
+    (axis,) = front_axes("scatter_add", x, axis)
     expected = (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
     try:
         spread: Any = xp.broadcast_to(values, expected)
@@ -45,7 +50,19 @@ def scatter_add(x: Array, indices: Array, values: Array, /, *, axis: int = 0) ->
             f"scatter_add: values of shape {tuple(values.shape)} do not fit indices of shape "
             f"{tuple(indices.shape)} along axis {axis} of {tuple(x.shape)}"
         ) from error
-    return xp.add(x, xp.astype(put_back(spread, indices, x.shape, axis), x.dtype, copy=False))
+    with _called("scatter_add"):
+        added = put_back(spread, indices, x.shape, axis)
+    return xp.add(x, xp.astype(added, x.dtype, copy=False))
+
+
+@contextlib.contextmanager
+def _called(name: str) -> Iterator[None]:
+    """An index out of bounds is one of this function's, whatever it is made of."""
+    try:
+        yield
+    except (IndexError, RuntimeError) as error:
+        error.args = (f"{name}: {str(error).partition(': ')[2] or error}", *error.args[1:])
+        raise
 
 
 def bincount(x: Array, /, weights: Array | None = None, minlength: int = 0) -> Array:
@@ -57,6 +74,11 @@ def bincount(x: Array, /, weights: Array | None = None, minlength: int = 0) -> A
     Raises `ArgumentError` for negative numbers.
     """
     numbers = innermost(x)
+    if weights is not None and tuple(weights.shape) != tuple(x.shape):
+        raise ShapeError(
+            f"bincount: weights of shape {tuple(weights.shape)} do not fit numbers of shape "
+            f"{tuple(x.shape)}"
+        )
     count = minlength
     if math.prod(x.shape):
         library = backend_of(numbers).xp

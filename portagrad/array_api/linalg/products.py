@@ -14,6 +14,7 @@ from portagrad.array_api.linalg.solving import inv
 from portagrad.array_api.linear_algebra import matmul
 from portagrad.array_api.manipulation import broadcast_to, moveaxis
 from portagrad.backend import namespace
+from portagrad.errors import ArgumentError, ShapeError
 from portagrad.primitive import primitive
 
 
@@ -28,6 +29,11 @@ cross_product.primitive.name = "cross"  # what a message calls it
 
 def cross(x1: Array, x2: Array, /, *, axis: int = -1) -> Array:
     """The cross product of vectors of three elements."""
+    for name, x in (("x1", x1), ("x2", x2)):
+        if not -x.ndim <= axis < x.ndim or x.shape[axis] != 3:
+            raise ShapeError(
+                f"cross: axis {axis} of {name}, of shape {tuple(x.shape)}, has not 3 elements"
+            )
     if axis < 0:
         return cross_product(x1, x2, axis)
     last = cross_product(moveaxis(x1, axis, -1), moveaxis(x2, axis, -1), -1)
@@ -63,6 +69,8 @@ def identity_like(x: Array) -> Array:
 
 def matrix_power(x: Array, n: int, /) -> Array:
     """x @ x @ ... @ x, n of them, by repeated squaring; of the inverse for a negative n."""
+    if not hasattr(n, "__index__"):
+        raise ArgumentError(f"matrix_power: n is a whole number, got {n!r}")
     n = operator.index(n)
     require_square("matrix_power", x)
     if n < 0:
