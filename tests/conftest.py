@@ -70,6 +70,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="fail the tests marked `gpu`, instead of skipping them, where no GPU works",
     )
+    parser.addoption(
+        "--tables",
+        choices=["first", "every"],
+        help="run the tests marked `tables` too, with the first call of each row or with every one",
+    )
 
 
 @cache
@@ -87,6 +92,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if item.config.getoption("--require-gpu"):
             pytest.fail(reason, pytrace=False)
         pytest.skip(reason)
+    if item.get_closest_marker("tables") and item.config.getoption("--tables") is None:
+        pytest.skip("takes minutes, as every operation is compiled or scheduled: --tables first")
 
 
 @pytest.fixture(autouse=True)
@@ -124,6 +131,12 @@ def float64(backend: Backend) -> str:
     if backend.device_name() == "no_float64":
         pytest.skip("the device has no float64")
     return "float64"
+
+
+@pytest.fixture
+def few(request: pytest.FixtureRequest, backend: Backend) -> bool:
+    """Should a test make do with few cases? JAX compiles every operation for every shape."""
+    return backend.name == "jax" and request.config.getoption("--tables") != "every"
 
 
 @pytest.fixture

@@ -135,9 +135,11 @@ def push(
         if watch is not None and watch.absorbing and not primitive.multiple:
             part = absorbed(primitive, tangent, part)
         if primitive.multiple:
-            total = part if total is None else [a + b for a, b in zip(total, part, strict=True)]
+            total = (
+                part if total is None else [xp.add(a, b) for a, b in zip(total, part, strict=True)]
+            )
         else:
-            total = part if total is None else total + part
+            total = part if total is None else xp.add(total, part)
     return total
 
 

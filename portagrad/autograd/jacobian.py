@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from portagrad import array_api as xp
+from portagrad.array_api.data_type import is_complex
 from portagrad.autograd.forward import jvp
 from portagrad.autograd.lifting import lift, positions
 from portagrad.autograd.pullback import vjp
@@ -41,9 +42,13 @@ def jacrev(function: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Ca
             return pulled
 
         rows = vmap(row)(_basis(results))
+        if any(map(is_complex, results)):
+            turned = vmap(row)([b * (1j if is_complex(b) else 0.0) for b in _basis(results)])
+            full = tree_map(_complex, rows, turned)
         pieces = []
         for leaf, span in zip(results, _spans(results), strict=True):
-            block = tree_map(lambda r, s=span, y=leaf: _shaped(r[s, ...], y, first=True), rows)
+            known = full if is_complex(leaf) else rows
+            block = tree_map(lambda r, s=span, y=leaf: _shaped(r[s, ...], y, first=True), known)
             pieces.append(block[0] if isinstance(argnums, int) else block)
         return tree_unflatten(value, pieces)
 
@@ -129,6 +134,11 @@ def _partial(
 def _arrays(tree: Any) -> list[Any]:
     """The leaves of a result, with arrays for numbers."""
     return [x if hasattr(x, "dtype") else asarray(x) for x in tree_leaves(tree)]
+
+
+def _complex(real: Any, imaginary: Any) -> Any:
+    """Rows for a complex result: of a real argument, a pullback gives the real part alone."""
+    return real if is_complex(real) else real + 1j * imaginary
 
 
 def _count(leaves: list[Any]) -> int:
