@@ -15,6 +15,10 @@ def _dask() -> Any:
     return import_module("dask.array")
 
 
+def _compat() -> Any:
+    return import_module("array_api_compat.dask.array")
+
+
 def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Any:
     """Elements along an axis, which a vector need not name."""
     return _dask().take(x, indices, axis=0 if axis is None and x.ndim == 1 else axis)
@@ -97,6 +101,14 @@ def _reduced(shape: tuple[int, ...], axis: int | tuple[int, ...] | None) -> tupl
     return tuple(shape[each] for each in (axis if isinstance(axis, tuple) else (axis,)))
 
 
+def reshape(x: Any, /, shape: tuple[int, ...], *, copy: bool | None = None) -> Any:
+    """Another shape, of nothing too, which dask 2026.8 cannot divide into chunks."""
+    if 0 in x.shape:
+        nothing = numpy.broadcast_to(numpy.zeros((), dtype=x.dtype), x.shape).reshape(shape)
+        return _dask().zeros(nothing.shape, dtype=x.dtype)
+    return _compat().reshape(x, shape, copy=copy)
+
+
 def searchsorted(x1: Any, x2: Any, /, *, side: str = "left", sorter: Any = None) -> Any:
     """Where to insert, for a number as well."""
     found = _dask().searchsorted(x1, _dask().atleast_1d(x2), side=side, sorter=sorter)
@@ -121,6 +133,7 @@ CORRECTIONS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
         "max": _extreme("max"),
         "min": _extreme("min"),
         "repeat": repeat,
+        "reshape": reshape,
         "searchsorted": searchsorted,
         "take": take,
         "take_along_axis": take_along_axis,

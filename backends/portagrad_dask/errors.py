@@ -13,7 +13,7 @@ from portagrad.errors import BackendError, MissingFunctionError
 #: How dask says in a ValueError or TypeError that it has not implemented something.
 _NOT_IMPLEMENTED = re.compile(
     "not supported|only support|Input must have the following properties|must be an integer"
-    "|unexpected keyword|Array must be 2D|[Dd]imension must be 2|must be 1 or 2 dimensional"
+    "|unexpected keyword|rechunk|Array must be 2D|[Dd]imension must be 2|must be 1 or 2 dimensional"
 )
 
 

@@ -172,6 +172,15 @@ def test_eye_is_numpys(shape):
             np.testing.assert_array_equal(xp.eye(*shape, k=k).compute(), np.eye(*shape, k=k))
 
 
+def test_an_array_of_nothing_has_other_shapes_too():
+    """dask's own reshape cannot divide it into chunks."""
+    for shape in ((0, 3), (4, 0), (0,), (-1, 2)):
+        found = xp.reshape(chunks(np.zeros((0, 2, 3)), 2, 2, 2), shape)
+        assert found.compute().shape == np.zeros((0, 2, 3)).reshape(shape).shape
+    with pytest.raises(ValueError, match="reshape"):
+        xp.reshape(chunks(np.zeros((0, 2))), (1, 2))
+
+
 def test_copies():
     with pytest.raises(ArgumentError, match="copy=False"):
         pg.asarray(np.ones(2), backend="dask", copy=False)
