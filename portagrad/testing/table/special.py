@@ -40,9 +40,14 @@ def _two(domain: Domain, second: Domain | None = None, number: float = 1.5) -> t
     )
 
 
+_REAL_ERF = {
+    "torch": "torch.special.erf takes real numbers",
+    "jax": "jax.scipy.special.erf takes real numbers",
+}
+
 ERROR = [
     _one("erf"),
-    _one("erf", complex=True, real=False, unlike={"torch": "torch.special.erf takes real numbers"}),
+    _one("erf", complex=True, real=False, unlike=_REAL_ERF),
     _one("erfc"),
     _one("erfcx"),
     _one("erfi"),
@@ -60,7 +65,14 @@ GAMMA = [
     _one("gammaln", Domain(0.4, 4.0)),
     _one("loggamma", Domain(0.4, 4.0)),
     # SciPy has no polygamma of complex numbers, which the second derivative is.
-    _one("loggamma", Domain(0.4, 4.0), complex=True, real=False, order=1),
+    _one(
+        "loggamma",
+        Domain(0.4, 4.0),
+        complex=True,
+        real=False,
+        order=1,
+        unlike={"jax": "jax.scipy.special.digamma, its derivative, takes real numbers"},
+    ),
     _one("rgamma", Domain(-3.4, 3.0)),
     _one("gammasgn", NONZERO, order=0),
     _one("psi", Domain(0.4, 4.0)),
