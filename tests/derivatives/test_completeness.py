@@ -5,10 +5,14 @@ from pathlib import Path
 import pytest
 
 from portagrad import array_api
+from portagrad.backend.registry import registry
+from portagrad.errors import BackendError
 from portagrad.testing.contract import CHAPTERS
 from portagrad.testing.contract.page import page as contract_page
-from portagrad.testing.table import coverage
+from portagrad.testing.table import coverage, dask_page
 from portagrad.testing.table.page import page as coverage_page
+from portagrad.testing.table.page import recorded
+from portagrad.testing.table.support import LIBRARIES, column
 
 
 def test_every_function_has_a_row_or_a_reason():
@@ -33,17 +37,51 @@ def test_the_walk_finds_primitives_in_every_chapter():
     assert len(found) > 100
 
 
-@pytest.mark.parametrize(
-    ("name", "module", "expected"),
-    [
-        ("numeric-contract.md", "contract", lambda: contract_page(CHAPTERS)),
-        ("coverage.md", "table", coverage_page),
-    ],
-)
-def test_a_generated_page_is_up_to_date(name, module, expected):
+def documented(name):
     written = Path(__file__).parents[2] / "docs" / name
     if not written.parent.is_dir():
         pytest.skip("the documentation is not here")
-    assert written.read_text() == expected(), (
-        f"write it with: python -m portagrad.testing.{module} > docs/{name}"
+    return written.read_text()
+
+
+def test_the_page_of_the_numeric_contract_is_up_to_date():
+    assert documented("numeric-contract.md") == contract_page(CHAPTERS), (
+        "write it with: python -m portagrad.testing.contract > docs/numeric-contract.md"
     )
+
+
+WRITE = "write it with: python -m portagrad.testing.table docs"
+
+
+def test_the_page_of_coverage_is_up_to_date_but_for_the_libraries_columns():
+    text = documented("coverage.md")
+    assert text == coverage_page(recorded(text)), WRITE
+
+
+def why_not(library):
+    try:
+        registry.load(library).probe()
+    except BackendError as error:
+        return str(error)
+    return ""
+
+
+COSTLY = {"jax": pytest.mark.tables, "dask": pytest.mark.tables}
+
+
+@pytest.mark.parametrize(
+    "library", [pytest.param(name, marks=COSTLY.get(name, ())) for name in LIBRARIES]
+)
+def test_a_librarys_column_of_coverage_is_up_to_date(library):
+    pytest.importorskip("scipy", reason="SciPy says what is right")
+    if reason := why_not(library):
+        pytest.skip(reason)
+    found = column(library)
+    assert recorded(documented("coverage.md"))[library] == found, f"{WRITE} {library}"
+
+
+@pytest.mark.tables
+def test_the_page_of_dask_is_up_to_date():
+    if reason := why_not("dask"):
+        pytest.skip(reason)
+    assert documented("dask.md") == dask_page.page(), f"{WRITE} dask"
