@@ -117,6 +117,10 @@ class Trace:
         """An array as a constant of this trace."""
         raise NotImplementedError
 
+    def number(self, function: Callable[..., Any], *numbers: Any) -> Any:
+        """A function of numbers, of which at least one belongs to this trace."""
+        raise NotImplementedError
+
     # The two commonest calls, element-wise functions with no keywords, for a trace
     # that has a quicker way.
 
@@ -232,6 +236,16 @@ def newest_trace(operands: Sequence[Any]) -> Trace | None:
             if newest is None or trace.id > newest.id:
                 newest = trace
     return newest
+
+
+def on_numbers(function: Callable[..., Any], *numbers: Any) -> Any:
+    """A Python function of Python numbers, which may stand for others in a recording.
+
+    What depends on a count of steps, a learning rate or a correction, is computed anew
+    by each replay if it is computed through here.
+    """
+    trace = newest_trace(numbers)
+    return function(*numbers) if trace is None else trace.number(function, *numbers)
 
 
 class Primitive:

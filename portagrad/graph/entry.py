@@ -17,6 +17,8 @@ from portagrad.backend import backend_of
 from portagrad.graph.graph import Value
 from portagrad.graph.places import FIXED, NUMBERS, Place
 from portagrad.graph.recorded import LEAF, Effect, Leaf, Recording
+from portagrad.primitive import mode
+from portagrad.primitive import recording as recorded_now
 from portagrad.tree import _children, tree_unflatten
 
 #: What an entry returns where its conditions do not hold.
@@ -101,6 +103,12 @@ def entry(
     source.scope.update(EAGER=EAGER, child=lambda node, key: (_children(node) or {})[key])
     conditions = _Conditions(source, recording)
     source.add("try:")
+    if recording.surroundings.gradients:
+        # The same mode of the tapes: under no_grad() other things come out.
+        source.scope["mode"] = mode.get
+        source.add("paused, watch, _ = mode()", 2)
+        wanted = "<" if recorded_now() else ">="
+        source.add(f"if not (paused {wanted} 0 and watch is None): return MISS", 2)
     conditions.structure()
     conditions.fixed()
     names = conditions.inputs()

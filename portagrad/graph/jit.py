@@ -15,8 +15,8 @@ from portagrad.errors import ArgumentError, JitError
 from portagrad.graph.compile import Plan
 from portagrad.graph.entry import MISS
 from portagrad.graph.places import FIXED, NUMBERS, Foreign
-from portagrad.graph.recorded import Changed, Recording, record
-from portagrad.primitive import traced_types
+from portagrad.graph.recorded import Alive, Changed, Recording, record
+from portagrad.primitive import mode, recording, traced_types
 from portagrad.tree import _children
 
 #: Plans that one jitted function keeps; the one used longest ago goes first.
@@ -47,8 +47,9 @@ def jit(
     >>> f(np.zeros(3)), f(np.zeros(3))
     (array(0.), array(0.))
 
-    `f.explain()` shows the plans. Under another transform, `grad(jit(f))`, the function
-    runs as it is written; `jit(grad(f))` compiles both.
+    `f.explain()` shows the plans. Under another transform, `grad(jit(f))`, and where the
+    result keeps a graph to call `backward()` on, the function runs as it is written;
+    `jit(grad(f))` and a `backward()` inside are compiled.
 
     Raises `JitError`, naming the line, where the function reads a value that depends on
     its arguments, makes a shape of it, draws from a random number generator shared with
@@ -81,6 +82,8 @@ class JitFunction:
         self._inputs: set[Any] = set()
         #: Those of them that cannot be inputs: the function decides by them.
         self._refused: set[Any] = set()
+        #: Calls whose results keep a graph, which only eager work can make.
+        self._alive: set[Hashable] = set()
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         """Replay a plan that fits, or record another."""
@@ -102,16 +105,25 @@ class JitFunction:
         """The plans made so far: operations, buffers, fusions, bytes, FLOPs, peak memory."""
         plans = [plan for plans in self._plans.values() for plan in plans]
         name = getattr(self, "__name__", "function")
-        if not plans:
+        notes = [
+            f"{name}: what it returns can be walked back (it has a graph), so it runs as it is "
+            f"written. Call backward() inside of it, or, where no gradient is wanted, call it "
+            f"under no_grad()"
+        ] * bool(self._alive)
+        if not plans and not notes:
             return f"{name}: no plan yet. Call it once"
-        return "\n\n".join(f"{name}: {plan.explain()}" for plan in plans)
+        return "\n\n".join([*notes, *(f"{name}: {plan.explain()}" for plan in plans)])
 
     # --- the slow path ---
 
     def _find(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        if mode.get().watch is not None:  # somebody looks at each step: an anomaly, a checkpoint
+            return self.__portagrad_function__(*args, **keywords)
         try:
-            key = _signature((args, keywords), self._static)
+            key = (recording(), _signature((args, keywords), self._static))
         except Foreign:  # under another transform: it sees every step
+            return self.__portagrad_function__(*args, **keywords)
+        if key in self._alive:
             return self.__portagrad_function__(*args, **keywords)
         plans = self._plans.setdefault(key, [])
         self._plans.move_to_end(key)
@@ -125,12 +137,15 @@ class JitFunction:
                 return out
         if plans:
             self._note_changes(plans[-1].recording, args, keywords)
-        return self._record(plans, args, keywords)
+        return self._record(key, plans, args, keywords)
 
-    def _record(self, plans: list[Plan], args: Any, keywords: Any) -> Any:
+    def _record(self, key: Hashable, plans: list[Plan], args: Any, keywords: Any) -> Any:
         try:
             recording = self._recorded(args, keywords)
         except Foreign:
+            return self.__portagrad_function__(*args, **keywords)
+        except Alive:
+            self._alive.add(key)
             return self.__portagrad_function__(*args, **keywords)
         plans.append(Plan(recording))
         while self.plans > PLANS:
@@ -155,7 +170,7 @@ class JitFunction:
                         f"cannot do that. Return it, or keep it outside"
                     ) from None
                 self._inputs.add(key)
-            except Foreign:
+            except (Foreign, Alive):
                 raise
             except Exception:
                 if not self._inputs:

@@ -24,6 +24,10 @@ Path = tuple[Any, ...]
 LEAF = object()
 
 
+class Alive(Exception):
+    """A result still has a graph that a user may walk back: a replay would have none."""
+
+
 class Changed(Exception):
     """A number that was taken for a constant is changed by the function itself."""
 
@@ -241,6 +245,8 @@ class _Finish:
     def _leaf(self, x: Any, where: str) -> Leaf:
         tensor = type(x) in traced_types and x.trace is EAGER
         inner = x.value if tensor else x
+        if tensor and x.node is not None and x.node.kept is not None:
+            raise Alive
         if type(inner) not in (Recorded, RecordedNumber):
             if type(inner) in traced_types:
                 raise Foreign

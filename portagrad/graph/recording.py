@@ -104,8 +104,10 @@ class Recorder(Trace):
         wrapped = [self._wrap(x, v) for x, v in zip(results, operation.outputs)]
         return tuple(wrapped) if several else wrapped[0]
 
-    def number(self, function: NumberFunction, *operands: Any) -> Any:
-        """The same for an operator of Python's on numbers."""
+    def number(self, function: Any, *operands: Any) -> Any:
+        """The same for a function of Python's numbers."""
+        if not isinstance(function, NumberFunction):
+            function = NumberFunction(getattr(function, "__name__", "function"), function)
         pairs = [self._reference(x) for x in operands]
         out = function.function(*(value for _, value in pairs))
         inputs = tuple(reference for reference, _ in pairs)

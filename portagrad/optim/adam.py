@@ -11,6 +11,7 @@ from portagrad.array import Array
 from portagrad.errors import ArgumentError
 from portagrad.optim.optimizer import Optimizer
 from portagrad.optim.schedule import Schedule
+from portagrad.primitive import on_numbers
 
 
 class Adam(Optimizer):
@@ -57,19 +58,23 @@ class Adam(Optimizer):
             gradient = gradient + data * self.weight_decay
         return self.adapted(number, data, gradient)
 
+    def _correction(self, step: int) -> float:
+        """What makes the root of a mean of squares, begun at 0, one of all of them."""
+        return 1 / math.sqrt(1 - self.betas[1] ** step)
+
     def adapted(self, number: int, data: Array, gradient: Array) -> Array:
         """The step itself, which leaves the weight decay to `update`."""
         (first, second), state = self.betas, self.state[number]
         step = state["step"] = state.get("step", 0) + 1
         mean = gradient * (1 - first)
         square = gradient * gradient * (1 - second)
-        if step > 1:
+        if "mean" in state:
             mean = state["mean"] * first + mean
             square = state["square"] * second + square
         state["mean"], state["square"] = mean, square
         # The corrections are numbers: they scale the step, not the arrays.
         size = self.learning_rate / (1 - first**step)
-        root = xp.sqrt(square) * (1 / math.sqrt(1 - second**step)) + self.eps
+        root = xp.sqrt(square) * on_numbers(self._correction, step) + self.eps
         updated: Array = data - mean / root * size
         return updated
 

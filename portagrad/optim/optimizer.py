@@ -14,6 +14,7 @@ from portagrad.backend import backend_of, to_numpy
 from portagrad.errors import ArgumentError, ShapeError
 from portagrad.module import Module
 from portagrad.optim.schedule import Schedule
+from portagrad.primitive import on_numbers
 
 
 class Optimizer:
@@ -102,7 +103,11 @@ class Optimizer:
             parameter.data = updated
         self.steps += 1
         if self._schedule is not None:
-            self._learning_rate = self.number("learning_rate", self._schedule(self.steps))
+            self._learning_rate = on_numbers(self._scheduled, self.steps)
+
+    def _scheduled(self, step: int) -> float:
+        assert self._schedule is not None
+        return self.number("learning_rate", self._schedule(step))
 
     def update(self, number: int, data: Array, gradient: Array) -> Array:
         """What parameter `number` becomes."""

@@ -54,6 +54,8 @@ OPTIMIZERS = {
     "momentum": lambda parameters: pg.optim.SGD(
         parameters, learning_rate=0.1, momentum=0.9, weight_decay=0.01
     ),
+    "adam": lambda parameters: pg.optim.Adam(parameters, learning_rate=0.01),
+    "adamw": lambda parameters: pg.optim.AdamW(parameters, learning_rate=0.01, weight_decay=0.1),
 }
 
 
@@ -70,6 +72,54 @@ class TestStep:
             close(compiled(*batch), step(*batch))
             same_network(ours, eager)
         assert compiled.plans == 3  # without gradients, with them, with another learning rate
+
+    def test_a_schedule_goes_on(self, batch: Any) -> None:
+        ours, eager = network(), network()
+        optimizers = [
+            pg.optim.Adam(n.parameters(), learning_rate=pg.optim.schedule.Cosine(0.1, steps=6))
+            for n in (ours, eager)
+        ]
+        compiled = pg.jit(step_of(ours, optimizers[0]))
+        step = step_of(eager, optimizers[1])
+        for _ in range(8):
+            close(compiled(*batch), step(*batch))
+            same_network(ours, eager)
+            assert optimizers[0].learning_rate == pytest.approx(optimizers[1].learning_rate)
+        assert compiled.plans == 2
+
+    def test_clipping(self, batch: Any) -> None:
+        ours, eager = network(), network()
+
+        def clipped(net: Any) -> Callable[..., Any]:
+            optimizer = pg.optim.SGD(net.parameters(), learning_rate=0.5)
+
+            def step(x: Any, y: Any) -> Any:
+                optimizer.zero_grad()
+                pg.nn.MSELoss()(net(x), y).backward()
+                norm = pg.optim.clip_grad_norm(net.parameters(), 0.01)
+                optimizer.step()
+                return norm
+
+            return step
+
+        compiled, step = pg.jit(clipped(ours)), clipped(eager)
+        for _ in range(4):
+            close(compiled(*batch), step(*batch))
+            same_network(ours, eager)
+
+    def test_a_result_with_a_graph_can_be_walked_back(self, batch: Any) -> None:
+        ours = network()
+        loss = pg.jit(lambda x, y: pg.nn.MSELoss()(ours(x), y))
+        for _ in range(3):
+            ours.zero_grad()
+            loss(*batch).backward()
+            assert all(p.grad is not None for p in ours.parameters())
+        assert "runs as it is written" in loss.explain()
+        with pg.no_grad():
+            values = [loss(*batch) for _ in range(3)]
+            assert loss.plans == 1
+        assert not any(value.requires_grad for value in values)
+        assert loss(*batch).requires_grad
 
     def test_what_the_user_changes_between_calls(self, batch: Any) -> None:
         ours, eager = network(), network()
