@@ -1,5 +1,7 @@
 """Modules: what is found inside, under which name, and carried in and out."""
 
+import copy
+import pickle
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
@@ -242,3 +244,17 @@ def test_repr(wing):
     )
     assert repr(wing.MSELoss("sum")) == "MSELoss(reduction='sum')"
     assert repr(wing.Sequential()) == "Sequential()"
+
+
+@each_wing
+def test_a_copy_of_a_network_is_a_network(wing):
+    network = wing.Sequential(wing.Linear(3, 2, seed=0), wing.ReLU())
+    expected = network.state_dict()
+    for twin in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+        assert [type(p) for p in twin.parameters()] == [wing.Parameter, wing.Parameter]
+        for parameter, array in zip(twin.parameters(), expected.values(), strict=True):
+            np.testing.assert_array_equal(parameter.data, array)
+            parameter.data = parameter.data * 0
+        assert [p.name for p in twin.parameters()] == [p.name for p in network.parameters()]
+    for parameter, array in zip(network.parameters(), expected.values(), strict=True):
+        np.testing.assert_array_equal(parameter.data, array)

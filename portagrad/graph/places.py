@@ -81,12 +81,16 @@ class Surroundings:
         #: Containers, which must hold as many things as they did.
         self.containers: list[tuple[Any, str]] = []
         self._seen: dict[int, Any] = {}
+        self._known: set[tuple[int, Any]] = set()
         for value, where in roots:
             self._visit(value, where)
 
     # --- looking through ---
 
     def _place(self, place: Place) -> None:
+        if place.identity in self._known:
+            return  # a global that two functions use
+        self._known.add(place.identity)
         value = place.get()
         kind = type(value)
         if kind in NUMBERS:

@@ -58,5 +58,20 @@ class Parameter(Tensor, AnyParameter):
         else:
             _set_grad(self, gradient)
 
+    def __deepcopy__(self, memo: Any) -> Parameter:
+        """A parameter of its own, with no gradient."""
+        return type(self)(self.value, name=self.name)
+
+    def __copy__(self) -> Parameter:
+        return self.__deepcopy__({})
+
+    def __reduce__(self) -> Any:
+        return _parameter, (type(self), self.value, self.name)
+
     def __repr__(self) -> str:
         return "Parameter" + super().__repr__().removeprefix("Tensor")
+
+
+def _parameter(kind: type[Parameter], value: Any, name: str) -> Parameter:
+    """A parameter again, from what was pickled."""
+    return kind(value, name=name)

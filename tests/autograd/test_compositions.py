@@ -464,7 +464,7 @@ def composition(f, o):
 @transform
 def assignment(f, o):
     def ours(x):
-        y = f(x) * 1.0
+        y = f(x) + 0.0 * x  # f may be constant, and nothing traced goes into a plain array
         y[1:] = y[:-1] * x[1:]
         y[0] += 1.0
         y *= x

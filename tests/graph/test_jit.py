@@ -285,3 +285,18 @@ class TestRandom:
         drawn = [compiled(np.ones(3)) for _ in range(5)]
         generator = np.random.default_rng(0)
         np.testing.assert_array_equal(drawn, [dropout(np.ones(3)) for _ in range(5)])
+
+
+SHARED = np.asarray([1.0, 2.0])
+
+
+def test_a_global_that_two_functions_use():
+    """It is one place, and an input once."""
+
+    def inner(x):
+        return x * SHARED
+
+    found = pg.jit(lambda x: inner(x) + SHARED)
+    for _ in range(3):
+        np.testing.assert_array_equal(found(np.ones(2)), [2.0, 4.0])
+    assert type(SHARED) is np.ndarray
