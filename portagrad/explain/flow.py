@@ -17,6 +17,7 @@ from portagrad.backend import asarray, to_numpy
 from portagrad.errors import ArgumentError
 from portagrad.module import Module
 from portagrad.primitive import innermost
+from portagrad.tree import tree_leaves
 
 #: The path of the loss, which no module's attribute can have.
 LOSS = "(loss)"
@@ -24,13 +25,12 @@ LOSS = "(loss)"
 
 @dataclass
 class Passage:
-    """One use of a layer: arrays forward, gradients back; None where nothing flows."""
+    """One use of a layer: what came in, what left, what went back; None where nothing did."""
 
     path: str
     layer: Any
     x: Any
     y: Any
-    g: Any = None
     dx: Any = None
 
 
@@ -52,6 +52,8 @@ def watch(network: Any, x: Any, loss: Any = None, target: Any = None) -> Flow:
             f"trace_table: loss is a {type(loss).__name__}; give a loss such as nn.MSELoss() and "
             f"its target, or neither"
         )
+    if loss is not None and target is None:
+        raise ArgumentError("trace_table: a loss needs its target: trace_table(net, x, loss, y)")
     if loss is not None and hasattr(loss, "backward") != by_hand:
         wings = ("manual", "nn") if by_hand else ("nn", "manual")
         raise ArgumentError(
@@ -60,7 +62,8 @@ def watch(network: Any, x: Any, loss: Any = None, target: Any = None) -> Flow:
         )
     parameters = dict(network.named_parameters()) if isinstance(network, Module) else {}
     before = {name: p.grad for name, p in parameters.items()}
-    mode = {m: m.training for m in network.modules()} if isinstance(network, Module) else {}
+    modules = list(network.modules()) if isinstance(network, Module) else []
+    mode = [vars(m).get("training") for m in modules]
     passages: list[Passage] = []
     run = _by_hand if by_hand else _by_tape
     try:
@@ -79,8 +82,10 @@ def watch(network: Any, x: Any, loss: Any = None, target: Any = None) -> Flow:
     finally:
         for name, parameter in parameters.items():
             parameter.grad = before[name]
-        for part, training in mode.items():
-            part.training = training
+        for part, training in zip(modules, mode, strict=True):
+            vars(part).pop("training", None)
+            if training is not None:
+                part.training = training
         if by_hand:
             network.forget()
     return Flow(passages, gradients, parameters)
@@ -108,7 +113,7 @@ def _by_tape(network: Any, x: Any, loss: Any, target: Any, passages: list[Passag
         )
     y.backward(xp.ones_like(y.data))
     for passage in passages:
-        passage.g, passage.dx = passage.y.grad, getattr(passage.x, "grad", None)
+        passage.dx = getattr(passage.x, "grad", None)
 
 
 def _parts(network: Any) -> Iterator[tuple[str, Any]]:
@@ -153,7 +158,6 @@ def _watched(layer: Any, path: str, passages: list[Passage], by_hand: bool) -> I
 
     def back(*g: Any) -> Any:
         passage = mine.pop()
-        passage.g = g[0] if g else None
         passage.dx = type(layer).backward(layer, *g)
         return passage.dx
 
@@ -199,10 +203,17 @@ def _own(x: Any) -> Any:
 
 
 def _kept(y: Any) -> Any:
-    return y.retain_grad() if isinstance(y, Tensor) and y.requires_grad else y
+    """A layer may return several arrays."""
+    for leaf in tree_leaves(y):
+        if isinstance(leaf, Tensor) and leaf.requires_grad:
+            leaf.retain_grad()
+    return y
 
 
 def norm(x: Any) -> float:
-    """√Σ x², of an array of any library."""
-    host = np.abs(np.asarray(to_numpy(asarray(innermost(x))))).astype(np.float64)
-    return math.sqrt(float(np.sum(host * host)))
+    """√Σ x², of an array of any library, or of several."""
+    squares = 0.0
+    for leaf in tree_leaves(x):
+        host = np.abs(np.asarray(to_numpy(asarray(innermost(leaf))))).astype(np.float64)
+        squares += float(np.sum(host * host))
+    return math.sqrt(squares)

@@ -60,9 +60,13 @@ def formulas(layer: Any) -> tuple[str, dict[str, str]]:
     its methods, or those of the manual layer of its name, say of themselves.
     """
     name = type(layer).__name__ if hasattr(layer, "forward") else getattr(layer, "__name__", "f")
-    known = REDUCED.get((name, getattr(layer, "reduction", ""))) or FORMULAS.get(name)
+    reduction = getattr(layer, "reduction", "")
+    summed = "sum" if reduction == "none" else reduction
+    known = REDUCED.get((name, summed)) or FORMULAS.get(name)
     if known is not None:
         forward, back = known
+        if reduction == "none":
+            forward = forward.replace("Σ ", "")
         if name == "Linear" and getattr(layer, "bias", None) is None:
             forward = "Y = X W"
         return forward, back

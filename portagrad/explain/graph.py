@@ -21,7 +21,7 @@ from portagrad.errors import ArgumentError
 from portagrad.explain import drawing
 from portagrad.explain.drawing import Box
 from portagrad.module import Module
-from portagrad.primitive import innermost
+from portagrad.primitive import Primitive, innermost
 
 #: A picture of more boxes than this is a wall.
 MOST = 400
@@ -179,6 +179,8 @@ def _of_call(f: Any, args: tuple[Any, ...], title: str, names: dict[int, str]) -
     recording = Recording()
     leaves = [new_leaf(value, recording) for value in problem.arrays(problem.start)]
     recording.leaves = [leaf.node for leaf in leaves if leaf.node is not None]
+    # Before the call, in which f may assign to its arguments.
+    values = {leaf.node: shown(leaf.value) for leaf in leaves if leaf.node is not None}
     result = problem.call(f, leaves, trace=recording)
     if not isinstance(result, Tensor) or result.trace is not recording or result.node is None:
         raise ArgumentError(
@@ -190,7 +192,7 @@ def _of_call(f: Any, args: tuple[Any, ...], title: str, names: dict[int, str]) -
         slot.name.partition(".")[2] if isinstance(args[slot.argument], Module) else slot.name
         for slot in problem.slots
     ]
-    return _Builder(recording, inputs, names).graph(title)
+    return _Builder(recording, inputs, names).graph(title, values)
 
 
 def _maker(node: Node) -> Node:
@@ -207,7 +209,7 @@ class _Builder:
         self.edges: list[tuple[int, int]] = []
         self.number: dict[Node, int] = {}
 
-    def graph(self, title: str) -> Graph:
+    def graph(self, title: str, values: Mapping[Node, str]) -> Graph:
         """What leads to the result: inputs first, then step by step."""
         recording = self.recording
         alive = self.alive()
@@ -215,7 +217,7 @@ class _Builder:
         for name, node, g in zip(self.names, recording.leaves, gradients, strict=True):
             if node in alive:
                 self.number[node] = len(self.boxes)
-                self.boxes.append(Box("input", name, self.values.get(node, ""), shown(g, "∂")))
+                self.boxes.append(Box("input", name, values[node], slope(g)))
         for step in recording.steps:
             if step.node not in alive:
                 continue
@@ -229,31 +231,24 @@ class _Builder:
             place = len(self.boxes)
             self.number[step.node] = place
             kind = "result" if step.node is recording.result else "operation"
-            label, detail = _called(step.name, step.static)
+            label, detail = _called(step.primitive, step.static)
             self.boxes.append(Box(kind, label, shown(step.out),
-                                  shown(cotangents.get(step.index), "∂"), detail))  # fmt: skip
+                                  slope(cotangents.get(step.index)), detail))  # fmt: skip
             self.edges += [(source, place) for source in sources]
         return Graph(tuple(self.boxes), tuple(self.edges), title)
 
     def alive(self) -> set[Node]:
-        """Whatever leads to the result; and the leaves' values, from their first use."""
+        """Whatever leads to the result."""
         steps = {step.node: step for step in self.recording.steps}
-        self.values: dict[Node, str] = {}
         assert self.recording.result is not None
         found: set[Node] = set()
         stack: list[Node] = [self.recording.result]
         while stack:
             node = stack.pop()
-            if node in found:
-                continue
-            found.add(node)
-            if node not in steps:
-                continue
-            for value, parent in zip(steps[node].values, steps[node].nodes, strict=True):
-                if parent is not None:
-                    if parent not in steps:
-                        self.values[parent] = shown(value)
-                    stack.append(_maker(parent))
+            if node not in found:
+                found.add(node)
+                makers = steps[node].nodes if node in steps else ()
+                stack += [_maker(maker) for maker in makers if maker is not None]
         return found
 
     def constant(self, value: Any) -> Box | None:
@@ -265,11 +260,12 @@ class _Builder:
         return Box("constant", name, text) if name else Box("constant", text)
 
 
-def _called(name: str, static: Mapping[str, Any]) -> tuple[str, str]:
+def _called(primitive: Primitive, static: Mapping[str, Any]) -> tuple[str, str]:
     """An operation's name, and its arguments that are no arrays, as far as they are short."""
+    name, usual = primitive.name, primitive.defaults
     if name == "getitem":
         return f"[{_index(static['key'])}]", ""
-    parts = [f"{key}={value}" for key, value in static.items()]
+    parts = [f"{k}={v}" for k, v in static.items() if k not in usual or v is not usual[k]]
     detail = ", ".join(part for part in parts if len(part) <= LONGEST and "\n" not in part)
     return SYMBOLS.get(name, name), detail
 
@@ -314,7 +310,7 @@ def _of_tensor(tensor: Tensor) -> Graph:
             label = f"leaf {leaves}"
         if node is _maker(tensor.node):
             kind = "result"
-        g = shown(node.grad, "∂") if node.grad is not None else ""
+        g = slope(node.grad, kept=True)
         boxes.append(Box(kind, label, known.get(node, _shape(node)), g))
         edges += [(number[_maker(parent)], number[node]) for parent in node.parents]
     return Graph(tuple(boxes), tuple(edges), "Tensor")
@@ -339,29 +335,45 @@ def _shape(node: Node) -> str:
     return str(tuple(node.shape)) if node.shape and not isinstance(node.shape[0], tuple) else ""
 
 
-def shown(x: Any, prefix: str = "") -> str:
-    """A number as it is; an array by its shape, and as a gradient by its norm."""
+def shown(x: Any) -> str:
+    """A number as it is; an array by its shape."""
     if x is None:
-        return f"{prefix} = 0" if prefix else ""
+        return ""
     if isinstance(x, (list, tuple)):
-        return ", ".join(shown(part) for part in x)
+        return ", ".join(map(shown, x))
     value = innermost(x)
     if isinstance(value, (bool, int, float, complex, str)):
-        return f"{prefix} = {value:.5g}" if prefix else _plainly(value)
-    host = None
-    with contextlib.suppress(Exception):
-        host = np.asarray(to_numpy(value))
+        return _number(value)
+    host = _host(value)
+    if host is not None and host.size == 1:
+        return _number(host.reshape(-1)[0].item())
+    return str(tuple(getattr(value, "shape", ())))
+
+
+def slope(g: Any, *, kept: bool = False) -> str:
+    """A gradient: a number as it is, an array by its norm.
+
+    A cotangent is shown as the gradient that a user gets; `kept` is one already.
+    """
+    if g is None:
+        return "" if kept else "∂ = 0"
+    if isinstance(g, (list, tuple)):
+        return ", ".join(slope(part) for part in g)
+    host = _host(innermost(g))
     if host is None:
-        return str(tuple(getattr(value, "shape", ())))
+        return ""
     if host.size == 1:
-        text = _plainly(host.reshape(-1)[0].item())
-        return f"{prefix} = {text}" if prefix else text
-    if prefix:
-        return f"‖{prefix}‖ = {float(np.linalg.norm(host.astype(np.complex128))):.4g}"
-    return str(tuple(host.shape))
+        single = host.reshape(-1)[0]
+        return f"∂ = {_number((single if kept else np.conj(single)).item())}"
+    return f"‖∂‖ = {float(np.linalg.norm(host.astype(np.complex128))):.4g}"
 
 
-def _plainly(value: Any) -> str:
-    if isinstance(value, (bool, str)):
-        return str(value)
-    return f"{value:.5g}"
+def _host(value: Any) -> Any:
+    """On the host, for arrays whose values can be had."""
+    with contextlib.suppress(Exception):
+        return np.asarray(to_numpy(value) if hasattr(value, "dtype") else value)
+    return None
+
+
+def _number(value: Any) -> str:
+    return str(value) if isinstance(value, (bool, str)) else f"{value:.5g}"

@@ -11,6 +11,7 @@ from typing import Any
 
 from portagrad.explain.flow import LOSS, Flow, Passage, norm, watch
 from portagrad.explain.formulas import formulas
+from portagrad.primitive import innermost
 
 HEAD = ("", "layer", "forward", "shape", "norm", "back", "shape", "norm")
 #: How wide the text may be, and from widest to narrowest how wide the columns of the layer and the
@@ -115,7 +116,9 @@ def trace_table(network: Any, x: Any, loss: Any = None, target: Any = None) -> T
     came_in = first.x if first is not None else x
     of = "the sum of the outputs (no loss was given: g is 1 everywhere)"
     if loss is not None:
-        of = f"the loss, {float(flow.passages[-1].y):.6g}"
+        value = innermost(flow.passages[-1].y)
+        single = _shape(value) == ()
+        of = f"the loss, {float(value):.6g}" if single else "the sum of the losses"
     result = f"gradients of {of}; a norm is √Σ of squares"
     uses = collections.Counter(stage.path for stage in stages)
     for path, count in uses.items():
@@ -134,8 +137,6 @@ def _stage(passage: Passage, flow: Flow) -> Stage:
         own = name.removeprefix(prefix)
         if not name.startswith(prefix) or passage.path == LOSS or g is None:
             continue
-        if "." in own and prefix:
-            continue
         gradients.append(Gradient(own, back.get(own, f"d{own}"), _shape(g), norm(g)))
     kind, path = passage.layer, "" if passage.path == LOSS else passage.path
     name = type(kind).__name__ if hasattr(kind, "forward") else getattr(kind, "__name__", "f")
@@ -145,7 +146,10 @@ def _stage(passage: Passage, flow: Flow) -> Stage:
     )  # fmt: skip
 
 
-def _shape(x: Any) -> tuple[int, ...]:
+def _shape(x: Any) -> Any:
+    """The shape, or those of several arrays."""
+    if isinstance(x, (tuple, list)):
+        return tuple(map(_shape, x))
     return tuple(int(n) for n in getattr(x, "shape", ()))
 
 

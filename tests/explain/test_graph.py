@@ -82,6 +82,21 @@ def test_a_network_with_its_loss(wing):
         assert "_stack" not in vars(net[0])
 
 
+def test_complex_gradients_are_those_of_grad_and_assignments_are_followed():
+    z = np.asarray(1 + 2j)
+    graph = pg.computation_graph(lambda z: xp.abs(z) ** 2, z)
+    assert graph.boxes[0].gradient == "∂ = 2+4j"
+    assert complex(pg.grad(lambda z: xp.abs(z) ** 2)(z)) == 2 + 4j
+
+    def f(x: Any) -> Any:
+        x[0] = 1.0
+        return x.sum()
+
+    graph = pg.computation_graph(f, np.zeros(2))
+    assert graph.boxes[0].value == "(2,)"
+    assert graph.boxes[-1].value == "1"
+
+
 def test_several_results_of_one_operation():
     def f(a: Any) -> Any:
         q, r = xp.linalg.qr(a)

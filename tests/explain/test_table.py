@@ -86,6 +86,55 @@ def test_functions_and_modules_of_ones_own() -> None:
     ]  # fmt: skip
 
 
+def test_several_results_dead_layers_and_parameters_in_containers() -> None:
+    class Pair(pg.nn.Module):
+        def __init__(self) -> None:
+            self.w = {"a": [pg.nn.Parameter(np.ones((2, 2)))]}
+
+        def forward(self, x: Any) -> Any:
+            return x, x @ self.w["a"][0]
+
+    class Net(pg.nn.Module):
+        def __init__(self) -> None:
+            self.pair, self.dead = Pair(), pg.nn.Tanh()
+
+        def forward(self, x: Any) -> Any:
+            a, b = self.pair(x)
+            self.dead(a)
+            return a + b
+
+    net = Net()
+    pair, dead = pg.trace_table(net, np.ones((3, 2))).stages
+    assert pair.shape == ((3, 2), (3, 2))
+    assert [g.name for g in pair.gradients] == ["X", "w.a.0"]
+    assert dead.gradients == ()
+    assert not any({"forward", "training"} & set(vars(m)) for m in net.modules())
+
+
+@pytest.mark.parametrize("wing", [pg.manual, pg.nn], ids=["manual", "nn"])
+@pytest.mark.parametrize(
+    ("reduction", "forward", "back"),
+    [
+        ("mean", "L = mean (X - T)²", "dX = 2 (X - T) / n"),
+        ("sum", "L = Σ (X - T)²", "dX = 2 (X - T)"),
+        ("none", "L = (X - T)²", "dX = 2 (X - T)"),
+        ("half_sum", "L = Σ (X - T)² / 2 rows", "dX = (X - T) / rows"),
+    ],
+)
+def test_the_losss_reduction_is_in_its_formulas(
+    wing: Any, reduction: str, forward: str, back: str
+) -> None:
+    x, t = RANDOM.normal(size=(4, 2)), RANDOM.normal(size=(4, 2))
+    layer = wing.Linear(2, 2, seed=0)
+    stage = pg.trace_table(layer, x, wing.MSELoss(reduction), t).stages[-1]
+    assert (stage.forward, stage.gradients[0].formula) == (forward, back)
+    y = x @ layer.weight.data + layer.bias.data
+    right = {"2 (X - T) / n": 2 * (y - t) / y.size, "2 (X - T)": 2 * (y - t)}
+    right["(X - T) / rows"] = (y - t) / 4
+    expected = np.linalg.norm(right[back.removeprefix("dX = ")])
+    assert stage.gradients[0].norm == pytest.approx(float(expected))
+
+
 @pytest.mark.parametrize("sizes", [(2, 3, 1), (784, 128, 64, 32, 10)])
 @pytest.mark.parametrize("loss", ["MSELoss", "BCEWithLogitsLoss"])
 def test_the_text_is_aligned_and_fits_in_100_columns(sizes: Any, loss: str) -> None:
@@ -116,6 +165,7 @@ def test_html_is_escaped_and_markdown_is_whole() -> None:
         (lambda: pg.trace_table(np.sin, np.ones(2)), "computation_graph"),
         (lambda: pg.trace_table(network(pg.nn), np.ones((1, 2)), pg.manual.MSELoss(), 0), "wing"),
         (lambda: pg.trace_table(network(pg.nn), np.ones((1, 2)), 3.0), "loss is a float"),
+        (lambda: pg.trace_table(network(pg.nn), np.ones((1, 2)), pg.nn.MSELoss()), "its target"),
         (lambda: pg.trace_table(pg.nn.Tanh(), np.ones(2, dtype="int64")), "nothing flows back"),
         (lambda: pg.trace_table(network(pg.nn), np.ones((1, 5))), "5"),
     ],
