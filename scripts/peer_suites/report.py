@@ -48,10 +48,14 @@ class Results:
         else:
             self.passed.add(name)
 
-    def reasons(self) -> Counter[str]:
-        """Why the other tests failed, and how often each."""
-        others = self.failed.keys() - self.refused
-        return Counter(self.failed[name][:160] for name in sorted(others))
+    def others(self, known: dict[str, str]) -> Counter[str]:
+        """What else failed, and why, with how many cases each: a known reason or the message."""
+        found: Counter[str] = Counter()
+        for name in sorted(self.failed.keys() - self.refused):
+            test = name.partition("[")[0].replace("::", ".").rpartition(".tests.")[2]
+            message = f"`{self.failed[name][:160].replace('`', '')}`"
+            found[f"{test}: {known.get(test, message)}"] += 1
+        return found
 
 
 def read(junit: Path) -> Results:
@@ -116,7 +120,15 @@ def table(header: list[str], rows: list[list[object]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def without_conversion(found: dict[str, Results], whole: Iterable[str]) -> str:
+def show(name: str, each: Results) -> None:
+    """Print the counts of one part of a suite in which conversion is forbidden."""
+    parts = each.passed, each.refused, each.failed.keys() - each.refused, each.skipped
+    print(name, *map(len, parts), sep="\t", flush=True)
+
+
+def without_conversion(
+    found: dict[str, Results], whole: Iterable[str], known: dict[str, str]
+) -> str:
     """The table of a suite in which conversion is forbidden, and why what else failed did."""
     rows: list[list[object]] = []
     for name, each in found.items():
@@ -126,9 +138,9 @@ def without_conversion(found: dict[str, Results], whole: Iterable[str]) -> str:
     sums: list[object] = [sum(int(str(row[i])) for row in rows) for i in range(1, 5)]
     header = ["package", "passed", "conversion refused", "failed otherwise", "skipped there"]
     lines = [
-        f"- {name}: {count} × `{reason.replace('`', '')}`"
+        f"- {name}, {reason} ({count})"
         for name, each in found.items()
-        for reason, count in each.reasons().most_common()
+        for reason, count in each.others(known).items()
     ]
     return "\n".join([table([*header, "run on"], [*rows, ["all", *sums, ""]]), "", *lines])
 

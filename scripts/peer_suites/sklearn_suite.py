@@ -18,6 +18,9 @@ MODULES = (
     *("metrics", "preprocessing", "decomposition", "linear_model", "mixture", "_loss"),
     *("utils", "model_selection", "tests"),
 )
+WHOLE: tuple[str, ...] = ()
+#: What fails though no conversion was refused, and why that is meant to be so.
+REASONS: dict[str, str] = {}
 SUPPORT = Path("sklearn", "utils", "_array_api.py")
 ANCHOR = """        "dpnp",
 """
@@ -34,11 +37,8 @@ def run(options: argparse.Namespace) -> int:
         found = {}
         for module in options.module or MODULES:
             found[module] = each = run_module(options, scratch, module)
-            parts = each.passed, each.refused, each.failed.keys() - each.refused, each.skipped
-            print(module, *map(len, parts), sep="\t", flush=True)
-    for module, results in found.items():
-        for reason, count in results.reasons().most_common(12):
-            print(f"{module}: {count} x {reason}")
+            report.show(module, each)
+    print(report.without_conversion(found, WHOLE, REASONS))
     if not options.module and options.backend == "numpy":
         report.write_section("scikit-learn", page(found))
     return 0 if all(each.passed for each in found.values()) else 1
@@ -64,5 +64,5 @@ def page(found: dict[str, report.Results]) -> str:
     return f"""
 {report.versions("scikit-learn", "scipy", "numpy")}; Tensors over NumPy.
 
-{report.without_conversion(found, ())}
+{report.without_conversion(found, WHOLE, REASONS)}
 """
