@@ -6,6 +6,7 @@ functions; a tracer on a floor above subclasses `ArrayObject` and inherits them.
 
 from __future__ import annotations
 
+import operator
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -111,8 +112,7 @@ class ArrayObject(Methods):
         return int(self._read())
 
     def __index__(self) -> int:
-        index: int = self._read().__index__()
-        return index
+        return operator.index(self._read())
 
     def __float__(self) -> float:
         return float(self._number())

@@ -51,6 +51,26 @@ def is_complex(x: Array) -> bool:
     return bool(namespace(innermost(x)).isdtype(x.dtype, "complex floating"))
 
 
+def floating(*operands: Array) -> tuple[Array, ...]:
+    """The operands in one floating dtype where some hold integers or bools; as they are elsewhere.
+
+    An integer formula would wrap around, or round down, where a real one has a value.
+    """
+    if all(map(is_inexact, operands)):
+        return operands
+    plain = [innermost(x) for x in operands]
+    library, home = namespace(*plain), backend_of(plain[0])
+    inexact = [x.dtype for x in plain if is_inexact(x)]
+    try:
+        dtype = library.result_type(*(x.dtype for x in plain))
+    except TypeError:  # the standard has no promotion between kinds
+        dtype = library.result_type(*inexact) if inexact else plain[0].dtype
+    if not is_inexact(plain[0], dtype):
+        info = library.__array_namespace_info__()
+        dtype = info.default_dtypes(device=home.device_of(plain[0]))["real floating"]
+    return tuple(astype(x, dtype, copy=False) for x in operands)
+
+
 def can_cast(from_: DType | Array, to: DType, /) -> bool:
     """Can one dtype be converted to another by the promotion rules?"""
     return bool(_library(from_).can_cast(innermost(from_), to))

@@ -8,6 +8,7 @@ from typing import Any
 from portagrad import array_api as xp
 from portagrad.array import Array, ArrayLike, Axis, Shape
 from portagrad.array_api.beyond.lifting import alike, front_axes
+from portagrad.array_api.data_type import floating
 from portagrad.backend import backend_of, namespace
 from portagrad.errors import ArgumentError
 from portagrad.primitive import detached, innermost, primitive, settled, traced_types
@@ -84,7 +85,7 @@ def nanquantile(
     lines, kept = _lines(x, axis)
     lines, q = alike(lines, _check(x, q, method, lines))
     missing = xp.isnan(lines)
-    counts = xp.sum(xp.astype(xp.logical_not(missing), x.dtype), axis=-1, keepdims=True)
+    counts = xp.sum(xp.astype(xp.logical_not(missing), lines.dtype), axis=-1, keepdims=True)
     nothing = xp.equal(counts, 0)
     # Infinity puts them behind the numbers, and the counts end before them.
     last = xp.where(missing, math.inf, lines)
@@ -94,6 +95,7 @@ def nanquantile(
 
 def _lines(x: Array, axis: Axis) -> tuple[Any, Shape]:
     """x with the axes to reduce as one last axis; its shape with ones in their place."""
+    (x,) = floating(x)
     axes = front_axes("quantile", x, axis)
     others = tuple(a for a in range(x.ndim) if a not in axes)
     ordered = xp.permute_dims(x, others + axes)
@@ -109,7 +111,7 @@ def _check(x: Array, q: Any, method: str, lines: Any) -> Any:
         raise ArgumentError(f"quantile: method {method!r} is unknown; there are {known}")
     if lines.shape[-1] == 0:
         raise ArgumentError(f"quantile: shape {tuple(x.shape)} has no element along these axes")
-    array = innermost(x)
+    array = innermost(lines)
     backend = backend_of(array)
     if not hasattr(q, "dtype"):
         q = backend.asarray(q, dtype=array.dtype, device=backend.device_of(array))

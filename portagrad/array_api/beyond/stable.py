@@ -8,7 +8,7 @@ from typing import Any
 
 from portagrad import array_api as xp
 from portagrad.array import Array, ArrayLike, Axis
-from portagrad.array_api.data_type import is_complex, is_inexact
+from portagrad.array_api.data_type import floating, is_complex, is_inexact
 from portagrad.backend import HOST_SCALARS, asarray, backend_of, namespace
 from portagrad.primitive import constant, innermost, kernel, primitive
 
@@ -20,6 +20,7 @@ def logsumexp(x: Array, /, *, axis: Axis = None, keepdims: bool = False) -> Arra
     The largest element is taken out first, so nothing overflows. The derivative
     is softmax(x).
     """
+    (x,) = floating(x)
     if 0 in x.shape:
         return xp.sum(x, axis=axis, keepdims=keepdims) - math.inf
     largest = xp.max(x, axis=axis, keepdims=True)
@@ -81,16 +82,18 @@ def xlogy(x: ArrayLike, y: ArrayLike, /) -> Array:
 
 
 def as_arrays(*operands: Any) -> tuple[Any, ...]:
-    """All as arrays of one library, where some may be numbers."""
+    """All as floating arrays of one library, where some may be numbers."""
     arrays = [hasattr(x, "dtype") and type(x) not in HOST_SCALARS for x in operands]
     example = next((x for x, is_array in zip(operands, arrays, strict=True) if is_array), None)
     array = asarray(operands[0]) if example is None else innermost(example)
     dtype = array.dtype if is_inexact(array) else None
     home = backend_of(array)
     device = home.device_of(array)
-    return tuple(
-        x if is_array else home.asarray(x, dtype=dtype, device=device)
-        for x, is_array in zip(operands, arrays, strict=True)
+    return floating(
+        *(
+            x if is_array else home.asarray(x, dtype=dtype, device=device)
+            for x, is_array in zip(operands, arrays, strict=True)
+        )
     )
 
 
@@ -103,6 +106,7 @@ def softplus(x: Array, /) -> Array:
 @kernel
 def log_sigmoid(x: Array, /) -> Array:
     """log(1 / (1 + exp(-x))) = -softplus(-x)."""
+    (x,) = floating(x)
     return -softplus(-x)
 
 

@@ -12,6 +12,7 @@ from portagrad import array_api as xp
 from portagrad.array import Array, ArrayLike, Axis
 from portagrad.array_api.beyond.stable import as_arrays, log_sigmoid, ratio
 from portagrad.array_api.beyond.stable import logsumexp as logsumexp_of
+from portagrad.array_api.data_type import floating
 from portagrad.array_api.special.series import exponential_quotient, logarithm_quotient
 from portagrad.backend import namespace
 from portagrad.primitive import kernel, primitive
@@ -20,6 +21,7 @@ from portagrad.primitive import kernel, primitive
 @kernel
 def entr(x: Array, /) -> Array:
     """-x log(x), 0 at 0 and -inf below."""
+    (x,) = floating(x)
     positive = xp.logical_not(xp.less_equal(x, 0))
     inside = xp.where(positive, x, 1.0)
     outside = xp.where(xp.less(x, 0), -math.inf, xp.zeros_like(x))
@@ -51,6 +53,7 @@ def rel_entr(x: ArrayLike, y: ArrayLike, /) -> Array:
 
 def kl_div(x: ArrayLike, y: ArrayLike, /) -> Array:
     """rel_entr(x, y) - x + y."""
+    x, y = as_arrays(x, y)
     relative = rel_entr(x, y)
     outside = xp.equal(relative, math.inf)
     return xp.where(outside, math.inf, xp.add(xp.subtract(relative, x), y))
@@ -71,6 +74,7 @@ def xlog1py(x: ArrayLike, y: ArrayLike, /) -> Array:
 @kernel
 def expit(x: Array, /) -> Array:
     """The logistic function 1 / (1 + exp(-x))."""
+    (x,) = floating(x)
     positive = xp.greater_equal(x, 0)
     small = xp.exp(xp.where(positive, -x, x))
     return xp.where(positive, 1.0, small) / (small + 1)
@@ -84,6 +88,7 @@ def log_expit(x: Array, /) -> Array:
 @kernel
 def logit(x: Array, /) -> Array:
     """log(x / (1 - x)), the inverse of the logistic function."""
+    (x,) = floating(x)
     return xp.log(x) - xp.log1p(-x)
 
 

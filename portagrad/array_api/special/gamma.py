@@ -72,9 +72,15 @@ def zeta(x: ArrayLike, q: ArrayLike | None = None, /) -> Array:
 digamma = psi
 
 
-def polygamma(n: int, x: Array, /) -> Array:
-    """The derivative of order n of the digamma function; n is a number."""
-    if hasattr(n, "dtype") or n < 0 or n != int(n):
+def polygamma(n: Any, x: Array, /) -> Array:
+    """The derivative of order n of the digamma function; n is a number, or an array of integers."""
+    if hasattr(n, "dtype"):
+        order, x = as_arrays(xp.stop_gradient(n), x)
+        sign = xp.pow(-1.0, xp.add(order, 1))
+        derivative = hurwitz(xp.add(order, 1), x)
+        value = xp.multiply(xp.multiply(sign, gamma(xp.add(order, 1))), derivative)
+        return xp.where(xp.equal(order, 0), psi(x), value)
+    if n < 0 or n != int(n):
         raise ArgumentError(f"polygamma: n must be a whole number of Python's, 0 or more, got {n}")
     if n == 0:
         return psi(x)
