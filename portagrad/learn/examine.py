@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import warnings
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,7 @@ import numpy as np
 from portagrad.diagnosis import diagnose
 from portagrad.diagnosis.problem import argument_names
 from portagrad.learn.exercise import Exercise, Function, Gradient, Value
+from portagrad.primitive import innermost
 from portagrad.tree import named_leaves, path_name
 
 Floats = np.ndarray[Any, np.dtype[Any]]
@@ -150,10 +152,7 @@ def _leaves(name: str, part: Any, like: Any) -> Iterator[str]:
     if part is None:
         yield f"{name}: None where its gradient belongs"
         return
-    try:
-        array = np.asarray(part)
-    except ValueError:
-        array = np.asarray(None)
+    array = _array(part)
     if array.dtype.kind not in "fiu":
         yield f"{name}: {_kind(part)} is no array of real numbers"
     elif array.shape == like.shape and array.dtype != like.dtype:
@@ -187,10 +186,7 @@ def _compared(case: Value, found: Any) -> Iterator[tuple[str, str]]:
         yield "", f"{_kind(found)} was returned where {_belongs(case)} belongs"
         return
     for name, right in expected.items():
-        try:
-            array = np.asarray(mine[name])
-        except ValueError:
-            array = np.asarray(None)
+        array = _array(mine[name])
         if array.dtype.kind not in "fiu":
             yield name, f"{_kind(mine[name])} is no real number and no array of them"
         elif array.shape != right.shape:
@@ -249,13 +245,22 @@ def _belongs(case: Value) -> str:
     return f"an array of shape {shape}" if shape else "one number"
 
 
+def _array(value: Any) -> Floats:
+    """What was returned as an array; one of objects where it is none."""
+    with contextlib.suppress(Exception):
+        return np.asarray(innermost(value))
+    return np.asarray(None)
+
+
 def _kind(value: Any) -> str:
     """What a person returned, in a few words."""
     if isinstance(value, dict):
         return f"a dict of {', '.join(map(str, value)) or 'nothing'}"
     if hasattr(value, "dtype") and np.ndim(value):
         return f"an array of shape {np.shape(value)}, dtype {value.dtype},"
-    text = " ".join(repr(value).split())
+    text = ""
+    with contextlib.suppress(Exception):
+        text = " ".join(repr(value).split())
     return f"{type(value).__name__} {text if len(text) < 40 else text[:37] + '...'}"
 
 

@@ -5,8 +5,10 @@ import sys
 import warnings
 from typing import Any
 
+import numpy as np
 import pytest
 
+import portagrad as pg
 from portagrad.learn import EXERCISES, Exercise, examine
 from portagrad.learn.slips import SLIPS
 
@@ -119,6 +121,35 @@ def test_a_wrong_answer_is_told_what_is_wrong(name: str, expression: str, expect
     assert verdict.what
     assert any(expected in line for line in verdict.lines), verdict.lines
     assert not any("\n" in line for line in verdict.lines)
+
+
+class Hostile:
+    """Nothing can be had from it."""
+
+    def __array__(self, *args: Any, **keywords: Any) -> Any:
+        raise RuntimeError("no array")
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no text")
+
+
+#: What nobody expects of a gradient.
+ODD: list[Any] = [
+    0, True, "x", b"x", (), [], {}, {1: 2}, object(), Hostile(), int, range(3), 10**400, Ellipsis,
+    [1, 2, 3], [[1], [2, 3]], (None, None, None), (1, 2, 3), ("a", "b"), ({}, {}), ([], []),
+    np.asarray(["a"]), np.asarray([None]), np.asarray(1 + 2j), np.ones((4, 3), bool), np.ones(0),
+    np.ones((4, 3), np.float16), np.full((4, 3), np.inf), ([np.ones((3, 2))], [None]),
+    pg.tensor(np.ones((4, 3)), requires_grad=True), {"w1": 1, "b1": "x", "w2": None, "b2": []},
+]  # fmt: skip
+
+
+@ALL
+def test_no_result_is_too_odd_for_a_line(exercise: Exercise) -> None:
+    for odd in ODD:
+        verdict = examine(exercise, lambda *args, odd=odd: odd)
+        assert not verdict
+        assert verdict.lines
+        assert not any("\n" in line for line in verdict.lines)
 
 
 @pytest.mark.parametrize("name", SLIPS)
