@@ -14,7 +14,6 @@ from portagrad.cli.child import in_child
 from portagrad.cli.file import Refusal, loaded, told
 from portagrad.cli.output import OutputFile, require_different
 from portagrad.errors import ArgumentError, PortagradError
-from portagrad.explain import computation_graph, trace_table
 from portagrad.module import Module
 
 CONVENTION = """\
@@ -88,6 +87,8 @@ def _network(options: argparse.Namespace, gradients: str) -> tuple[Any, tuple[An
 
 def _texts(network: Module, args: tuple[Any, ...]) -> dict[str, str]:
     """A network's table, by suffix."""
+    from portagrad.explain import trace_table
+
     table = trace_table(network, *args)
     page = f"<!doctype html><meta charset='utf-8'><title>chain rule</title>{table.html()}\n"
     return {".txt": str(table), ".md": table.markdown(), ".html": page}
@@ -95,6 +96,8 @@ def _texts(network: Module, args: tuple[Any, ...]) -> dict[str, str]:
 
 def _drawn(what: Any, args: tuple[Any, ...], graph: str) -> dict[str, str]:
     """A graph, by suffix."""
+    from portagrad.explain import computation_graph
+
     drawn = computation_graph(what, *args)
     return {graph: drawn.svg() if graph == ".svg" else drawn.dot() if graph else str(drawn)}
 
@@ -127,7 +130,8 @@ def child(request: dict[str, Any]) -> dict[str, Any]:
         scope = loaded(Path(path))
         for wanted in (name, "args"):
             if wanted not in scope:
-                raise Refusal(f"{path} defines no {wanted}")
+                hint = ": args = (...), what to call it with" if wanted == "args" else ""
+                raise Refusal(f"{path} defines no {wanted}{hint}")
         args = scope["args"]
         args = tuple(args) if isinstance(args, (tuple, list)) else (args,)
         what, graph = scope[name], request["graph"]

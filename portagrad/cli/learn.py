@@ -13,7 +13,7 @@ from portagrad.cli.child import in_child
 from portagrad.cli.file import Refusal, function_of, loaded, told
 from portagrad.cli.output import OutputFile
 from portagrad.errors import ArgumentError, PortagradError
-from portagrad.learn import EXERCISES, Exercise, examine
+from portagrad.learn import EXERCISES, Exercise
 
 CONVENTION = """\
 Exercises in deriving gradients by hand. Each is a small file with a statement and an
@@ -153,6 +153,8 @@ def _exercise_of(path: Path, name: str | None) -> Exercise:
 
 def child(request: dict[str, Any]) -> dict[str, Any]:
     """The examination that the command line asks for."""
+    from portagrad.learn import examine
+
     path, name = request["path"], request["name"]
     try:
         function = function_of(loaded(Path(path)), path, name)
