@@ -83,8 +83,13 @@ class MixedPrecision:
         self.good: Array = self.scale * 0
 
     def scaled(self, x: T) -> T:
-        """A loss, or a gradient on its way back, times the scale, in its own dtype."""
+        """A loss, or a gradient on its way back, times the scale.
+
+        A loss becomes float32, where it cannot overflow; a gradient keeps its dtype.
+        """
         value: Any = x
+        if not value.shape:
+            value = xp.astype(value, self.scale.dtype)
         factor = xp.astype(self.scale, value.dtype)
         made: T = xp.multiply(value, factor)  # type: ignore[assignment]
         return made
