@@ -66,14 +66,20 @@ def lines_panel(
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
-        for (name, (across, up)), colour in zip(lines.items(), _shades(len(lines)), strict=True):
-            axes.plot(across, up, color=colour, linewidth=1.6, label=name)
+        # Few lines may lie on each other: each is thinner than the one below it.
+        widths = [4.0, 2.4, 1.2][-len(lines) :] if len(lines) <= 3 else [1.6] * len(lines)
+        shades = _shades(len(lines))
+        for (name, (across, up)), colour, width in zip(lines.items(), shades, widths, strict=True):
+            axes.plot(across, up, color=colour, linewidth=width, label=name)
         axes.set_title(title, fontsize=10.5, color=INK)
         if log_x:
             axes.set_xscale("log")
         if log_y:
             axes.set_yscale("log")
-        finish(axes, x, y, legend=len(lines) > 1)
+        many = len(lines) > 3
+        finish(axes, x, y, legend=len(lines) > 1 and not many)
+        if many:  # beside the axes: it would lie on the lines
+            figure.legend(loc="outside right center", fontsize=8.5, labelcolor=INK, frameon=False)
 
     return draw
 
@@ -107,9 +113,12 @@ def _draw_losses(axes: Any, curves: Mapping[str, Curves]) -> None:
             ends = np.linspace(0, steps, len(each.test_losses) + 1)[1:]
             _draw_test(axes, ends, each.test_losses, style)
     _decades(axes, [loss for each in curves.values() for loss in _smooth(each.step_losses)])
-    # One line each for what a colour and what a marker means, for both diagrams.
-    axes.plot([], [], color=QUIET, linewidth=1.2, label="training samples")
-    axes.plot([], [], color=QUIET, linewidth=1.2, marker="o", markersize=3.5, label="test samples")
+    if any(each.test_losses for each in curves.values()):
+        # One line each for what a colour and what a marker means, for both diagrams.
+        axes.plot([], [], color=QUIET, linewidth=1.2, label="training samples")
+        axes.plot(
+            [], [], color=QUIET, linewidth=1.2, marker="o", markersize=3.5, label="test samples"
+        )
     finish(axes, "step", "loss", legend=False)
 
 
@@ -139,7 +148,7 @@ def _decades(axes: Any, values: Sequence[float]) -> None:
     if max(values) <= 0:
         return  # a logarithm has nothing to show
     axes.set_yscale("log")
-    short = max(values) < 50 * max(min(values), 1e-300)
+    short = max(values) < 500 * max(min(values), 1e-300)
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if short else (1,)))
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.yaxis.set_minor_formatter(NullFormatter())
