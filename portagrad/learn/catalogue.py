@@ -80,6 +80,7 @@ def numerical_derivative() -> Cases:
         ("sin at 1", np.sin, 1.0, float(np.cos(1.0))),
         ("exp at 0", np.exp, 0.0, 1.0),
         ("x³ at 1000", lambda x: x**3, 1000.0, 3e6),
+        ("x² at 100,000,000", lambda x: x * x, 1e8, 2e8),
     ]
     cases = []
     for what, f, x, right in table:
