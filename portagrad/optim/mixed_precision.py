@@ -62,7 +62,7 @@ class MixedPrecision:
         make: Callable[[list[MasterWeight]], Optimizer],
         parameters: Iterable[Any],
         *,
-        initial_scale: float = LARGEST_SCALE,
+        initial_scale: float = 2.0**12,
         growth_interval: int = 2000,
     ) -> None:
         pairs = list(named(parameters, "MixedPrecision"))
