@@ -45,7 +45,8 @@ class MixedPrecision:
 
     >>> import portagrad as pg
     >>> network = pg.nn.Linear(3, 1, seed=0, dtype="float16")
-    >>> optimizer = MixedPrecision(lambda p: pg.optim.SGD(p, 0.1), network.parameters())
+    >>> make = lambda parameters: pg.optim.SGD(parameters, learning_rate=0.1)
+    >>> optimizer = MixedPrecision(make, network.parameters(), initial_scale=64.0)
     >>> x, y = pg.asarray([[1, 2, 3]], dtype="float16"), pg.asarray([[1]], dtype="float16")
     >>> optimizer.zero_grad()
     >>> optimizer.scaled(pg.nn.MSELoss()(network(x), y)).backward()
