@@ -123,12 +123,13 @@ def push(
         return primitive.evaluate(full, static)
     total: Any = None
     watch = mode.get().watch
+    real = primitive.elementwise and not is_complex(out)
     for i, tangent in enumerate(tangents):
         if tangent is None:
             continue
         if primitive.bilinear:
             part = primitive.evaluate([*values[:i], tangent, *values[i + 1 :]], static)
-        elif primitive.elementwise and not is_complex(out) and not is_complex(tangent):
+        elif real and not is_complex(tangent):
             part = _own_transpose(primitive, i, values, tangent, static, out)
         else:
             part = _transposed(primitive, i, values, tangent, static, out)
@@ -147,9 +148,9 @@ def _own_transpose(
     primitive: Primitive, i: int, values: Sequence[Any], tangent: Any, static: Any, out: Any
 ) -> Any:
     """The rule of a real element-wise function, on a tangent in place of a cotangent."""
-    plan = primitive.plan(1 << i)
+    plan = primitive.plans.get(1 << i) or primitive.plan(1 << i)
     g = to_dtype(tangent, out.dtype)
-    if tuple(g.shape) != tuple(out.shape):
+    if g.shape != out.shape:
         g = xp.broadcast_to(g, out.shape)
     (moved,) = plan.pull(g, plan.keep(values, out, static))
     return to_dtype(moved, out.dtype)
