@@ -563,10 +563,11 @@ class Plan:
         self.pulls: dict[type, Callable[..., Sequence[Any]]] = {}
 
     def pull_of(self, g: Any) -> Callable[..., Sequence[Any]]:
-        """What pulls back a plain cotangent of this type, `(g, kept, spare, consume)`; remembered.
+        """What pulls back a plain cotangent of this type; remembered.
 
-        `spare` is g again where it may be written to, or None; with `consume`,
-        so may what was kept and nobody else holds.
+        `pull(g, kept)`, or for a large g `pull(g, kept, spare, room, consume)`: `spare` is g
+        again where it may be written to, or another array like it; `room(g)` gives more of
+        those; with `consume`, what was kept and nobody else holds may be written to.
         """
         pull = self.pull
         if not hasattr(g, "dtype"):
@@ -612,10 +613,11 @@ class Plan:
 
         def argument(source: tuple[str, Any], last: bool) -> str:
             if source[0] == "spare":
-                return "spare" if spares and last else "None"
+                return "spare" if spares and last else "(room and room(g))"
             if source[0] == "spare_out":
                 place = f"kept[{self.sources.index(('out', None))}]"
-                return f"({place} if consume and reusable({place}) else None)" if last else "None"
+                free = f"consume and reusable({place})" if last else "False"
+                return f"(room and ({place} if {free} else room(g)))"
             if source[0] in _GIVEN:
                 return source[0]
             return f"kept[{self.sources.index(source)}]"
@@ -633,7 +635,7 @@ class Plan:
             bool(self.mask >> i & 1) for i in range(len(self.primitive.operands))
         )
         pull: Callable[..., Sequence[Any]] = eval(
-            f"lambda g, kept, spare=None, consume=False: {result}", scope
+            f"lambda g, kept, spare=None, room=None, consume=False: {result}", scope
         )
         return pull
 

@@ -9,8 +9,9 @@ from typing import Any, cast
 import numpy
 
 from portagrad.array import Array, Device, Shape
-from portagrad.backend.protocol import Backend, is_basic
+from portagrad.backend.protocol import LARGE, Backend, is_basic
 from portagrad_numpy.kernels import KERNELS
+from portagrad_numpy.pool import POOL
 from portagrad_numpy.pullbacks import PULLBACKS
 
 
@@ -26,19 +27,35 @@ class NumpyBackend(Backend):
         return KERNELS
 
     pullbacks = PULLBACKS
-    #: Below, memory comes from the heap without a page fault, and asking costs more than it saves.
-    reusable_from = 1 << 18
+    reusable_from = LARGE
 
     def reusable(self, x: Any) -> bool:
         # Views hold on to the array they look at, so that one holder means one name for its
-        # memory. Nobody else's: a memory map or a buffer is no own data.
+        # memory. Nobody else's: a memory map or a buffer is no own data. The pool holds twice.
         return (
             type(x) is numpy.ndarray
-            and x.nbytes >= self.reusable_from
-            and sys.getrefcount(x) <= ONE_HOLDER
+            and x.nbytes >= LARGE
+            and sys.getrefcount(x) <= ONE_HOLDER + 2 * (id(x) in POOL.held)
             and x.flags.owndata
             and x.flags.writeable
         )
+
+    def room(self, g: Any) -> Any:
+        return POOL.take(g.shape, g.dtype) if g.dtype.char in "fd" else None
+
+    def large(self, run: Callable[..., Any], *operands: Any) -> Any:
+        first = operands[0]
+        if type(run) is numpy.ufunc and first.dtype.char in "fd":
+            for x in operands[1:]:
+                if type(x) is not float and (
+                    type(x) is not numpy.ndarray
+                    or x.shape != first.shape
+                    or x.dtype is not first.dtype
+                ):
+                    break
+            else:
+                return run(*operands, out=POOL.take(first.shape, first.dtype))
+        return run(*operands)
 
     def array_types(self) -> tuple[type[Any], ...]:
         return (numpy.ndarray,)

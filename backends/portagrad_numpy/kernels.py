@@ -16,7 +16,11 @@ from typing import Any
 
 import numpy
 
-from portagrad.backend.protocol import may_decline
+from portagrad.backend.protocol import LARGE, may_decline
+from portagrad_numpy.pool import room
+
+#: Bytes from which the products of a matrix may be large.
+WIDE = 1 << 15
 
 #: The unsigned integers that a float's bits fit into.
 _BITS: dict[Any, Any] = {
@@ -36,7 +40,8 @@ def sigmoid(x: Any, /) -> Any:
     if one is None or type(x) is not numpy.ndarray or not x.ndim:
         small = numpy.exp(-numpy.abs(x))
         return numpy.where(x >= 0, numpy.ones((), small.dtype), small) / (1 + small)
-    result = numpy.minimum(x, _SATURATED[x.dtype.char])
+    out = None if x.nbytes < LARGE else room(x.shape, x.dtype)
+    result = numpy.minimum(x, _SATURATED[x.dtype.char], out=out)
     numpy.exp(result, result)
     return numpy.divide(result, numpy.add(result, one), result)
 
@@ -90,7 +95,8 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
         and len(weight) == x.shape[1]
     ):
         return NotImplemented
-    y = x.dot(weight)
+    out = None if x.nbytes < WIDE else room((len(x), weight.shape[1]), dtype)
+    y = x.dot(weight, out)
     if bias is None:
         return y
     if type(bias) is not numpy.ndarray or bias.dtype is not dtype or bias.shape != y.shape[1:]:

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy
 
-from portagrad_numpy.kernels import cross_entropy_backward, mse_backward
+from portagrad_numpy.kernels import WIDE, cross_entropy_backward, mse_backward
+from portagrad_numpy.pool import room
 
 Formula = Callable[..., Any]
 
@@ -78,7 +79,20 @@ def _rows(x: Any) -> Any:
 
 def _linear_x(g: Any, weight: Any, x_shape: Any) -> Any:
     """g Wᵀ."""
-    return g.dot(weight.T) if g.ndim == 2 else _rows(g).dot(weight.T).reshape(x_shape)
+    if g.ndim != 2:
+        return _rows(g).dot(weight.T).reshape(x_shape)
+    if g.nbytes < WIDE or weight.dtype is not g.dtype:
+        return g.dot(weight.T)
+    return g.dot(weight.T, room(x_shape, g.dtype))
+
+
+def _linear_weight(g: Any, x: Any) -> Any:
+    """Xᵀ g."""
+    if g.ndim != 2:
+        return _rows(x).T.dot(_rows(g))
+    if g.nbytes < WIDE or x.dtype is not g.dtype:
+        return x.T.dot(g)
+    return x.T.dot(g, room((x.shape[1], g.shape[1]), g.dtype))
 
 
 def _linear_bias(g: Any) -> Any:
@@ -107,7 +121,7 @@ PULLBACKS: Mapping[str, Mapping[str, Formula]] = {
     "exp": {"x": lambda g, out, spare: numpy.multiply(g, out, spare)},
     "linear": {
         "x": _linear_x,
-        "weight": lambda g, x: x.T.dot(g) if g.ndim == 2 else _rows(x).T.dot(_rows(g)),
+        "weight": _linear_weight,
         "bias": _linear_bias,
     },
     "log": {"x": lambda g, x, spare: numpy.divide(g, x, spare)},

@@ -115,8 +115,8 @@ def walk(
                 contributions = pull(g, kept)
             else:
                 assert backend is not None
-                spare = g if backend.reusable(g) else None
-                contributions = pull(g, kept, spare, not retain_graph)
+                spare = g if backend.reusable(g) else backend.room(g)
+                contributions = pull(g, kept, spare, backend.room, not retain_graph)
                 spare = None
             g = kept = None  # so that nothing is held that an operation on the way may reuse
             for parent, c in zip(node.parents, contributions):

@@ -104,9 +104,7 @@ class StatedPlan:
         """What pulls g back, on every backend."""
         return self.pull
 
-    def pull(
-        self, g: Sequence[Any], kept: tuple[Any, ...], spare: Any = None, consume: bool = False
-    ) -> Sequence[Any]:
+    def pull(self, g: Sequence[Any], kept: tuple[Any, ...]) -> Sequence[Any]:
         """The cotangents of the operands that want one."""
         cotangents = self.primitive.pull(self.primitive.structure, g, kept[0])
         return [cotangents[i] for i in self.wanted]

@@ -7,8 +7,11 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from numpy import ndarray
+
 from portagrad.array import DType, Shape
-from portagrad.backend import HOST_SCALARS, without_host_scalars
+from portagrad.backend import HOST_SCALARS, backend_of, without_host_scalars
+from portagrad.backend.protocol import LARGE
 from portagrad.errors import NotDifferentiableError
 from portagrad.primitive import (
     NO_STATIC,
@@ -239,7 +242,10 @@ def unary_operation(primitive: Primitive, tensor_type: Any) -> Callable[[Any], A
         if node is None or plan is None or run is None or not usual:
             return trace.process(primitive, (x,), NO_STATIC)
         try:
-            out = run(value)
+            if type(value) is ndarray and value.nbytes >= LARGE:
+                out = backend_of(value).large(run, value)
+            else:
+                out = run(value)
         except Exception as error:
             raise primitive.located(error, (value,), NO_STATIC) from error.__cause__
         made = _new(Node)
@@ -304,7 +310,10 @@ def binary_operation(
         if plan is None or run is None or parents[0] is None or not usual:
             return otherwise(x1, x2)
         try:
-            out = run(v1, v2)
+            if type(v1) is ndarray and v1.nbytes >= LARGE:
+                out = backend_of(v1).large(run, v1, v2)
+            else:
+                out = run(v1, v2)
         except Exception as error:
             raise primitive.located(error, (v1, v2), NO_STATIC) from error.__cause__
         made = _new(Node)

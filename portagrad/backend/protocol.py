@@ -26,6 +26,10 @@ from portagrad.backend.errors import UnknownDeviceError
 from portagrad.backend.probe import Failure, first_failure, not_installed, unusable
 from portagrad.errors import BackendNotInstalledError, MissingFunctionError
 
+#: Bytes from which an array is large: below, memory comes from the heap without a page fault,
+#: and asking who holds an array costs more than it saves.
+LARGE = 1 << 18
+
 _NO_KERNELS: Mapping[str, Callable[..., Any]] = MappingProxyType({})
 
 
@@ -97,8 +101,8 @@ class Backend:
 
     #: Derivatives as this library computes them fastest, by the primitive's name and the
     #: operand's: the formulas of portagrad's table over again, with the same parameters or
-    #: fewer. One more may be named: `spare`, an array of g's shape and dtype to write the
-    #: result to (g itself, which nobody else holds), or None; `spare_out`, the same for `out`.
+    #: fewer. Two more may be named, arrays of g's shape and dtype to write to, or None: `spare`,
+    #: which is g itself where nobody else holds it, and `spare_out`, the same for `out`.
     pullbacks: Mapping[str, Mapping[str, Callable[..., Any]]] = MappingProxyType({})
 
     def reusable(self, x: Any) -> bool:
@@ -113,8 +117,16 @@ class Backend:
         """How work on the device is captured and replayed; None where it cannot be."""
         return None
 
-    #: No smaller array is, in bytes.
+    #: No smaller array is, in bytes: LARGE, or infinity where no array ever is.
     reusable_from: float = math.inf
+
+    def room(self, g: Any) -> Any:
+        """An array like this large one to write a result to; None for a new one."""
+        return None
+
+    def large(self, run: Callable[..., Any], *operands: Any) -> Any:
+        """An element-wise function on arrays from `reusable_from` bytes on."""
+        return run(*operands)
 
     def special(self, name: str) -> Callable[..., Any]:
         """The library's function of that name of `scipy.special`.
