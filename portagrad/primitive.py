@@ -297,12 +297,17 @@ class Primitive:
         self.joint: Rule | None = None
         self.plans: dict[int, Plan] = {}
         self.versions: dict[type, Callable[..., Any]] = {}
+        #: The backends' own versions of a kernel for a tape: they may decline a call, or return
+        #: a pair of the result and what their derivative needs beside it.
+        self.fused: dict[type, Callable[..., Any]] = {}
         #: One or two arrays and nothing else: what runs on plain arrays is looked up by their type.
         self.plain = len(self.operands) <= 2 and not (
             self.statics or self.variadic or self.defaults or self.multiple
         )
         #: A kernel with a dispatching function of its own parameters.
-        self.written = fusible and not (self.plain or self.variadic or self.unnamed)
+        self.written = fusible and not (
+            self.plain or self.variadic or self.unnamed or self.multiple
+        )
         self.written = self.written and "key" not in self.statics
         #: By the type of a traced first operand: what does the call, where a trace has a
         #: quicker way than `Trace.unary` and `Trace.binary`.
@@ -398,10 +403,16 @@ class Primitive:
             if fused is not None:
                 may = getattr(fused, "may_decline", False)
                 version = _or_body(fused, self.body) if may else fused
+                self.fused[type(example)] = backend.keeping.get(self.name, fused)
             elif self.elementwise:
                 version = getattr(backend.xp, self.name, self.body)
             self.versions[type(example)] = version
         return version
+
+    def forget_versions(self) -> None:
+        """Ask the backends anew for what runs on their arrays."""
+        self.versions.clear()
+        self.fused.clear()
 
     def on_arrays(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Call on plain arrays."""
@@ -477,6 +488,17 @@ def _or_body(fused: Callable[..., Any], body: Callable[..., Any]) -> Callable[..
     return version
 
 
+def _or_stated(own: Formula, stated: Formula) -> Formula:
+    """A backend's rule, and the stated one, of the same first parameters, where it declines."""
+    count = len(inspect.signature(stated).parameters)
+
+    def formula(*args: Any) -> Any:
+        found = own(*args)
+        return stated(*args[:count]) if found is NotImplemented else found
+
+    return formula
+
+
 def _described(name: str, value: Any) -> str:
     """An argument of a failed call: an array by shape and dtype."""
     if isinstance(value, (list, tuple)) and any(hasattr(x, "dtype") for x in value):
@@ -499,7 +521,7 @@ class Rule:
     @staticmethod
     def _source(primitive: Primitive, name: str) -> tuple[str, Any]:
         operand, _, part = name.rpartition("_")
-        if name in ("g", "out", "needs", "spare", "spare_out"):
+        if name == "out" or name in _GIVEN:
             return name, None
         if name in primitive.operands:
             kind = "all" if primitive.variadic else "operand"
@@ -586,7 +608,7 @@ class Plan:
     def _own(self, rule: Rule, formula: Formula) -> Rule:
         """A backend's rule; the stated one goes on where it declines."""
         if getattr(formula, "may_decline", False):
-            formula = functools.wraps(rule.formula)(_or_body(formula, rule.formula))
+            formula = functools.wraps(formula)(_or_stated(formula, rule.formula))
         return Rule(self.primitive, formula)
 
     def _rules(self, stated: dict[str, Rule]) -> list[Rule]:
@@ -618,6 +640,8 @@ class Plan:
                 place = f"kept[{self.sources.index(('out', None))}]"
                 free = f"consume and reusable({place})" if last else "False"
                 return f"(room and ({place} if {free} else room(g)))"
+            if source[0] == "beside":
+                return f"(kept[{len(self.sources)}] if len(kept) > {len(self.sources)} else None)"
             if source[0] in _GIVEN:
                 return source[0]
             return f"kept[{self.sources.index(source)}]"
@@ -641,7 +665,7 @@ class Plan:
 
 
 #: What a formula may name that is not kept for it.
-_GIVEN = frozenset({"g", "needs", "spare", "spare_out"})
+_GIVEN = frozenset({"g", "needs", "spare", "spare_out", "beside"})
 _EXPRESSIONS = {
     "out": "out",
     "operand": "values[{}]",

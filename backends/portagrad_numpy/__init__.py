@@ -10,7 +10,7 @@ import numpy
 
 from portagrad.array import Array, Device, Shape
 from portagrad.backend.protocol import LARGE, Backend, is_basic
-from portagrad_numpy.kernels import KERNELS
+from portagrad_numpy.kernels import KEEPING, KERNELS
 from portagrad_numpy.pool import POOL
 from portagrad_numpy.pullbacks import PULLBACKS
 
@@ -27,6 +27,7 @@ class NumpyBackend(Backend):
         return KERNELS
 
     pullbacks = PULLBACKS
+    keeping = KEEPING
     reusable_from = LARGE
 
     def reusable(self, x: Any) -> bool:

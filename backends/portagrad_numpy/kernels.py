@@ -11,6 +11,7 @@ and every mistake, is left to the kernel's definition, which knows the right mes
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,9 @@ import numpy
 
 from portagrad.backend.protocol import LARGE, may_decline
 from portagrad_numpy.pool import room
+
+#: The product of two matrices; for small ones half the time of `numpy.matmul`.
+product = numpy.ndarray.dot
 
 #: Bytes from which the products of a matrix may be large.
 WIDE = 1 << 15
@@ -29,21 +33,28 @@ _BITS: dict[Any, Any] = {
 }
 
 
-#: exp(50) is finite in float32, and 1 + exp(50) is exp(50) in float64.
-_SATURATED = {each.char: numpy.asarray(50.0, each) for each in _BITS}
+#: exp(80) is finite in float32, and σ(-80) is exp(-80) in float64.
+_FAR = -80.0
 _ONES = {each.char: numpy.ones((), each) for each in _BITS}
 
 
 def sigmoid(x: Any, /) -> Any:
-    """exp(x) / (1 + exp(x)), which keeps the digits of small values; x is cut where σ is 1."""
+    """1 / (1 + exp(-x)), exp(x) where exp(-x) could overflow: small values keep their digits."""
     one = _ONES.get(x.dtype.char)
-    if one is None or type(x) is not numpy.ndarray or not x.ndim:
+    if one is None or type(x) is not numpy.ndarray or not x.ndim or not x.size:
         small = numpy.exp(-numpy.abs(x))
         return numpy.where(x >= 0, numpy.ones((), small.dtype), small) / (1 + small)
-    out = None if x.nbytes < LARGE else room(x.shape, x.dtype)
-    result = numpy.minimum(x, _SATURATED[x.dtype.char], out=out)
+    far, original = None, x
+    if not numpy.minimum.reduce(x, None) >= _FAR:  # a nan comes here too
+        far = x < _FAR
+        x = numpy.where(far, one, x)
+    result = numpy.negative(x, out=room(x.shape, x.dtype) if x.nbytes >= LARGE else None)
     numpy.exp(result, result)
-    return numpy.divide(result, numpy.add(result, one), result)
+    numpy.add(result, one, result)
+    numpy.divide(one, result, result)
+    if far is not None:
+        result[far] = numpy.exp(original[far])
+    return result
 
 
 def sigmoid_backward(g: Any, out: Any, /) -> Any:
@@ -96,12 +107,41 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     ):
         return NotImplemented
     out = None if x.nbytes < WIDE else room((len(x), weight.shape[1]), dtype)
-    y = x.dot(weight, out)
+    y = product(x, weight, out)
     if bias is None:
         return y
     if type(bias) is not numpy.ndarray or bias.dtype is not dtype or bias.shape != y.shape[1:]:
         return NotImplemented
     return numpy.add(y, bias, y)
+
+
+def _rows(x: Any) -> Any:
+    """All leading axes as one."""
+    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+
+def linear_x_backward(g: Any, weight: Any) -> Any:
+    """g Wᵀ."""
+    if g.ndim != 2:
+        return product(_rows(g), weight.T).reshape(*g.shape[:-1], len(weight))
+    if g.nbytes < WIDE or weight.dtype is not g.dtype:
+        return product(g, weight.T)
+    return product(g, weight.T, room((len(g), len(weight)), g.dtype))
+
+
+def linear_weight_backward(g: Any, x: Any) -> Any:
+    """Xᵀ g."""
+    if g.ndim != 2:
+        return product(_rows(x).T, _rows(g))
+    if g.nbytes < WIDE or x.dtype is not g.dtype:
+        return product(x.T, g)
+    return product(x.T, g, room((x.shape[1], g.shape[1]), g.dtype))
+
+
+def linear_bias_backward(g: Any) -> Any:
+    """Σ g, as a product: half the time of a sum over the rows."""
+    rows = g if g.ndim == 2 else _rows(g)
+    return ones(len(rows), g.dtype).dot(rows)
 
 
 @may_decline
@@ -143,6 +183,16 @@ def _factor(prediction: Any, target: Any, reduction: str) -> float | None:
     return 1.0 if reduction == "sum" else None
 
 
+def mse_kept(prediction: Any, target: Any, reduction: str = "mean") -> Any:
+    """For a tape: the value, and the error times the derivative of the value by it."""
+    factor = _factor(prediction, target, reduction)
+    if factor is None or prediction.size > 4096:
+        return NotImplemented
+    error = numpy.subtract(prediction, target)
+    flat = error.reshape(-1)
+    return flat.dot(flat) * factor, (error, 2 * factor)
+
+
 @may_decline
 def cross_entropy(logits: Any, target: Any, reduction: str = "mean") -> Any:
     """log Σ exp(x) - x[label], in one array of the logits' shape."""
@@ -152,13 +202,36 @@ def cross_entropy(logits: Any, target: Any, reduction: str = "mean") -> Any:
     if shifted is None or numpy.minimum.reduce(target) < 0:
         return NotImplemented
     try:
-        chosen = shifted[_counted(len(target)), target]
+        chosen = shifted[counted(len(target)), target]
     except IndexError:
         return NotImplemented
     numpy.exp(shifted, shifted)
-    losses = numpy.log(numpy.add.reduce(shifted, 1))
-    total = numpy.add.reduce(numpy.subtract(losses, chosen, losses))
-    return total * (1 / len(target)) if reduction == "mean" else total
+    return _value(_row_sums(shifted), chosen, reduction)
+
+
+def cross_entropy_kept(logits: Any, target: Any, reduction: str = "mean") -> Any:
+    """For a tape: the value, and softmax(x)."""
+    if not _labelled(logits, target, reduction):
+        return NotImplemented
+    p = _shifted(logits)
+    if p is None or numpy.minimum.reduce(target) < 0:
+        return NotImplemented
+    try:
+        chosen = p[counted(len(target)), target]
+    except IndexError:
+        return NotImplemented
+    numpy.exp(p, p)
+    sums = _row_sums(p)
+    numpy.divide(p, sums[:, None], p)
+    return _value(sums, chosen, reduction), p
+
+
+def _value(sums: Any, chosen: Any, reduction: str) -> Any:
+    """Σ log sum - x[label], or the mean; `sums` is written over."""
+    numpy.log(sums, sums)
+    numpy.subtract(sums, chosen, sums)
+    total = numpy.add.reduce(sums)
+    return total * (1 / len(chosen)) if reduction == "mean" else total
 
 
 @may_decline
@@ -170,9 +243,9 @@ def cross_entropy_backward(g: Any, logits: Any, target: Any, reduction: str = "m
     if p is None:
         return NotImplemented
     numpy.exp(p, p)
-    numpy.divide(p, numpy.add.reduce(p, 1, keepdims=True), p)
+    numpy.divide(p, _row_sums(p)[:, None], p)
     try:
-        p[_counted(len(target)), target] -= _ONES[p.dtype.char]
+        p[counted(len(target)), target] -= _ONES[p.dtype.char]
     except IndexError:
         return NotImplemented
     return numpy.multiply(p, g * (1 / len(target)) if reduction == "mean" else g, p)
@@ -195,11 +268,31 @@ def _labelled(logits: Any, target: Any, reduction: str) -> bool:
 def _shifted(logits: Any) -> Any:
     """The logits less the largest of their row; None where one of those is not finite."""
     largest = numpy.maximum.reduce(logits, 1, keepdims=True)
-    finite = numpy.logical_and.reduce(numpy.isfinite(largest), None)
-    return logits - largest if finite else None
+    # One infinity or nan makes the sum one; so do numbers near the largest there is, which the
+    # kernel's definition can take.
+    if not math.isfinite(largest.reshape(-1).dot(ones(len(largest), largest.dtype))):
+        return None
+    out = None if logits.nbytes < LARGE else room(logits.shape, logits.dtype)
+    return numpy.subtract(logits, largest, out)
 
 
-def _counted(n: int) -> Any:
+def _row_sums(x: Any) -> Any:
+    """Σ over the last axis, as a product: rows are short, and a sum over each costs a call."""
+    return x.dot(ones(x.shape[1], x.dtype))
+
+
+def ones(n: int, dtype: Any) -> Any:
+    """A vector of ones, from one that grows."""
+    known = _MANY_ONES.get(dtype.char)
+    if known is None or len(known) < n:
+        known = _MANY_ONES[dtype.char] = numpy.ones(2 * n, dtype)
+    return known[:n]
+
+
+_MANY_ONES: dict[str, Any] = {}
+
+
+def counted(n: int) -> Any:
     """0, 1, ... n - 1, from a table that grows."""
     if len(_NUMBERS[0]) < n:
         _NUMBERS[0] = numpy.arange(2 * n)
@@ -220,10 +313,19 @@ def _alike(g: Any, out: Any) -> bool:
     return _plain(g) and _plain(out) and bool(g.shape == out.shape and g.dtype == out.dtype)
 
 
+#: Versions for a tape, which return what their derivative needs beside the result.
+KEEPING: dict[str, Callable[..., Any]] = {
+    "cross_entropy": cross_entropy_kept,
+    "mse": mse_kept,
+}
+
 KERNELS: dict[str, Callable[..., Any]] = {
     "cross_entropy": cross_entropy,
     "cross_entropy_backward": cross_entropy_backward,
     "linear": linear,
+    "linear_bias_backward": linear_bias_backward,
+    "linear_weight_backward": linear_weight_backward,
+    "linear_x_backward": linear_x_backward,
     "mse": mse,
     "mse_backward": mse_backward,
     "relu": relu,

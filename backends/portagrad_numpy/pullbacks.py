@@ -7,13 +7,20 @@ time of a pass over it: where g dies, `spare` is its memory, to write the result
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy
 
-from portagrad_numpy.kernels import WIDE, cross_entropy_backward, mse_backward
+from portagrad.backend.protocol import may_decline
+from portagrad_numpy.kernels import (
+    counted,
+    cross_entropy_backward,
+    linear_bias_backward,
+    linear_weight_backward,
+    linear_x_backward,
+    mse_backward,
+)
 from portagrad_numpy.pool import room
 
 Formula = Callable[..., Any]
@@ -72,60 +79,44 @@ def _divisor(g: Any, x2: Any, out: Any) -> Any:
     return numpy.negative(slope, slope)
 
 
-def _rows(x: Any) -> Any:
-    """All leading axes as one."""
-    return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+@may_decline
+def _mse(g: Any, prediction: Any, target: Any, reduction: str, beside: Any) -> Any:
+    """The error times g and the scale."""
+    if beside is None:
+        return mse_backward(g, prediction, target, reduction)
+    error, factor = beside
+    return numpy.multiply(error, g * factor)
 
 
-def _linear_x(g: Any, weight: Any, x_shape: Any) -> Any:
-    """g Wᵀ."""
-    if g.ndim != 2:
-        return _rows(g).dot(weight.T).reshape(x_shape)
-    if g.nbytes < WIDE or weight.dtype is not g.dtype:
-        return g.dot(weight.T)
-    return g.dot(weight.T, room(x_shape, g.dtype))
-
-
-def _linear_weight(g: Any, x: Any) -> Any:
-    """Xᵀ g."""
-    if g.ndim != 2:
-        return _rows(x).T.dot(_rows(g))
-    if g.nbytes < WIDE or x.dtype is not g.dtype:
-        return x.T.dot(g)
-    return x.T.dot(g, room((x.shape[1], g.shape[1]), g.dtype))
-
-
-def _linear_bias(g: Any) -> Any:
-    """Σ g, as a product: half the time of a sum over the rows."""
-    rows = g if g.ndim == 2 else _rows(g)
-    return _ones(len(rows), g.dtype).dot(rows)
-
-
-def _ones(n: int, dtype: Any) -> Any:
-    """A vector of ones, from one that grows."""
-    known = _ONES.get(dtype.char)
-    if known is None or len(known) < n:
-        known = _ONES[dtype.char] = numpy.ones(2 * n, dtype)
-    return known[:n]
-
-
-_ONES: dict[str, Any] = {}
+@may_decline
+def _cross_entropy(g: Any, logits: Any, target: Any, reduction: str, beside: Any) -> Any:
+    """(softmax(x) - one-hot) g times the scale."""
+    if beside is None:
+        return cross_entropy_backward(g, logits, target, reduction)
+    scale = g * (1 / len(target)) if reduction == "mean" else g
+    place = counted(len(target)), target
+    chosen = beside[place]
+    pulled = numpy.multiply(beside, scale, room(beside.shape, beside.dtype))
+    chosen -= one(chosen)
+    chosen *= scale
+    pulled[place] = chosen
+    return pulled
 
 
 #: The operands that an element-wise rule has several of take g through, one after another: see
 #: portagrad.primitive.Plan for who may write to `spare`.
 PULLBACKS: Mapping[str, Mapping[str, Formula]] = {
     "cos": {"x": _cos},
-    "cross_entropy": {"logits": cross_entropy_backward},
+    "cross_entropy": {"logits": _cross_entropy},
     "divide": {"x1": lambda g, x2, spare: numpy.divide(g, x2, spare), "x2": _divisor},
     "exp": {"x": lambda g, out, spare: numpy.multiply(g, out, spare)},
     "linear": {
-        "x": _linear_x,
-        "weight": _linear_weight,
-        "bias": _linear_bias,
+        "x": linear_x_backward,
+        "weight": linear_weight_backward,
+        "bias": linear_bias_backward,
     },
     "log": {"x": lambda g, x, spare: numpy.divide(g, x, spare)},
-    "mse": {"prediction": mse_backward},
+    "mse": {"prediction": _mse},
     "multiply": {
         "x1": lambda g, x2, spare: numpy.multiply(g, x2, spare),
         "x2": lambda g, x1, spare: numpy.multiply(g, x1, spare),

@@ -47,27 +47,6 @@ def walk(
     home = None if backend is None else backend.array_types()[0]
     smallest = math.inf if backend is None else backend.reusable_from
     plainly = trace is None and not absorbing
-
-    def unusual(node: Node, g: Any, kept: tuple[Any, ...]) -> Sequence[Any]:
-        """The contributions of a node to its parents, whatever kind of node and of walk."""
-        plan = node.plan
-        assert plan is not None
-        if plan.primitive.multiple:
-            g = _filled(g, node)
-        if trace is not None:
-            kept = traced_again(node, kept, trace, own=create_graph)
-        if plan.primitive.continues:
-            before = [
-                (finished if _is_leaf(parent) and not until else pending).pop(parent, None)
-                for parent in node.parents
-            ]
-            found: Sequence[Any] = plan.continued(g, kept, before)  # type: ignore[attr-defined]
-        else:
-            found = (plan.pull_of(g) if plainly else plan.pull)(g, kept)
-        if len(found) != len(node.parents):
-            raise ValueError(f"{len(found)} cotangents for {len(node.parents)} operands")
-        return [absorbed(plan.primitive, g, c) for c in found] if absorbing else found
-
     # Nodes are numbered as they are made, so that the newest one waiting has all its cotangent.
     # `ahead` is one that waits too: in a chain it is the only one, and the heap stays empty.
     heap = [(-node.number, node) for node in pending]
@@ -110,7 +89,9 @@ def walk(
         try:
             pull = plan.pulls.get(type(g)) if plainly else None
             if pull is None:
-                contributions = unusual(node, g, kept)
+                if plan.primitive.continues:
+                    kept = (*kept, _taken(node.parents, pending, pending if until else finished))
+                contributions = _unusual(node, g, kept, trace, create_graph, absorbing)
             elif type(g) is not home or g.nbytes < smallest:
                 contributions = pull(g, kept)
             else:
@@ -144,6 +125,35 @@ def walk(
         except Exception as error:
             raise _failed(node, error) from error
     return finished
+
+
+def _taken(nodes: Iterable[Node], pending: dict[Node, Any], leaves: dict[Node, Any]) -> list[Any]:
+    """What has come back to these nodes so far, for a segment that goes on from it."""
+    return [(leaves if _is_leaf(node) else pending).pop(node, None) for node in nodes]
+
+
+def _unusual(
+    node: Node, g: Any, kept: Any, trace: Trace | None, create_graph: bool, absorbing: bool
+) -> Sequence[Any]:
+    """The contributions of a node to its parents, whatever kind of node and of walk."""
+    plan = node.plan
+    assert plan is not None
+    primitive = plan.primitive
+    before: Any = None
+    if primitive.continues:
+        *kept, before = kept
+        kept = tuple(kept)
+    if primitive.multiple:
+        g = _filled(g, node)
+    if trace is not None:
+        kept = traced_again(node, kept[: len(plan.sources)], trace, own=create_graph)
+    if primitive.continues:
+        found: Sequence[Any] = plan.continued(g, kept, before)  # type: ignore[attr-defined]
+    else:
+        found = (plan.pull if trace is not None or absorbing else plan.pull_of(g))(g, kept)
+    if len(found) != len(node.parents):
+        raise ValueError(f"{len(found)} cotangents for {len(node.parents)} operands")
+    return [absorbed(primitive, g, c) for c in found] if absorbing else found
 
 
 def absorbed(primitive: Primitive, g: Any, c: Any) -> Any:

@@ -355,12 +355,18 @@ def kernel_operation(primitive: Primitive, tensor_type: Any) -> Callable[..., An
             elif type(x0) in host_scalars:
                 return otherwise((x0, x1, x2), {})
             ...                                             # the same for x1 and x2
-            plan, run = plans.get(mask), versions.get(type(v0))
+            plan = plans.get(mask)
+            run = fused.get(type(v0)) or versions.get(type(v0))
             usual = type(trace) is Tape and mode.get() is NORMAL
             if plan is None or run is None or not usual:
                 return otherwise((x0, x1, x2), {})
             try:
                 out = run(v0, v1, v2)
+                if out is NotImplemented:                   # a fused version declined the call
+                    out = versions[type(v0)](v0, v1, v2)
+                beside = ()
+                if type(out) is tuple:                      # and one may keep more for its rule
+                    out, *beside = out
             except Exception as error:
                 raise located(error, (v0, v1, v2), {}) from error.__cause__
             if plan.holds & 1 and v0 is x0:
@@ -400,18 +406,24 @@ def kernel_operation(primitive: Primitive, tensor_type: Any) -> Callable[..., An
 def operation({every}{", ".join(primitive.statics)}):
     trace = None
     mask = 0{unwrapped}
-    plan, run = plans.get(mask), versions.get(type(v0))
+    plan = plans.get(mask)
+    run = fused.get(type(v0)) or versions.get(type(v0))
     usual = type(trace) is Tape and mode.get() is NORMAL
     if plan is None or run is None or not usual:
         return otherwise(({every}), {static})
     try:
         out = run({values}{named})
+        if out is NotImplemented:
+            out = versions[type(v0)]({values}{named})
+        beside = ()
+        if type(out) is tuple:
+            out, *beside = out
     except Exception as error:
         raise located(error, ({values}), {static}) from error.__cause__{kept}
     made = new(Node)
     made.plan = plan
     made.parents = plan.select({", ".join(f"n{i}" for i in count)})
-    made.kept = plan.keep(({values}), out, {static})
+    made.kept = (*plan.keep(({values}), out, {static}), *beside)
     made.shape = out.shape
     made.dtype = out.dtype
     made.number = next_number()
@@ -430,7 +442,8 @@ def operation({every}{", ".join(primitive.statics)}):
 
     scope = {
         "Node": Node, "Tape": Tape, "tensor_type": tensor_type, "traced_types": traced_types,
-        "plans": primitive.plans, "versions": primitive.versions, "located": primitive.located,
+        "plans": primitive.plans, "versions": primitive.versions, "fused": primitive.fused,
+        "located": primitive.located,
         "mode": mode, "NORMAL": NORMAL, "new": _new, "next_number": next_number,
         "snapshot": snapshot, "otherwise": otherwise, "host_scalars": HOST_SCALARS,
     }  # fmt: skip

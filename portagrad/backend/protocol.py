@@ -120,6 +120,11 @@ class Backend:
     #: No smaller array is, in bytes: LARGE, or infinity where no array ever is.
     reusable_from: float = math.inf
 
+    #: Versions of kernels for a tape, by name: they return the result and something more, which
+    #: the formulas of `pullbacks` name `beside` (None where such a version has declined the call
+    #: with NotImplemented, as it may).
+    keeping: Mapping[str, Callable[..., Any]] = MappingProxyType({})
+
     def room(self, g: Any) -> Any:
         """An array like this large one to write a result to; None for a new one."""
         return None

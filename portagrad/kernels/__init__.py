@@ -22,7 +22,12 @@ from portagrad.kernels.classification import (
 )
 from portagrad.kernels.gaussian import normal_cdf, normal_cdf_backward, normal_pdf
 from portagrad.kernels.layout import append_ones, append_ones_backward
-from portagrad.kernels.linear import linear
+from portagrad.kernels.linear import (
+    linear,
+    linear_bias_backward,
+    linear_weight_backward,
+    linear_x_backward,
+)
 from portagrad.kernels.loss import (
     bce,
     bce_backward,
@@ -64,6 +69,9 @@ __all__ = [
     "bce_with_logits",
     "cross_entropy",
     "append_ones_backward",
+    "linear_x_backward",
+    "linear_weight_backward",
+    "linear_bias_backward",
     "sigmoid_backward",
     "tanh_backward",
     "relu_backward",

@@ -51,11 +51,28 @@ def from_rows(x: Any, shape: Shape) -> Any:
 
 
 # `.T` of a matrix is a view, which BLAS reads as it is: no copy is made.
-linear.defvjp(
-    x=lambda g, weight, x_shape: from_rows(xp.matmul(rows(g), weight.T), x_shape),
-    weight=lambda g, x: xp.matmul(rows(x).T, rows(g)),
-    bias=lambda g: xp.sum(rows(g), axis=0),
-)
+
+
+@kernel
+def linear_x_backward(g: Array, weight: Array) -> Array:
+    """dX = g Wᵀ, (..., out) to (..., in)."""
+    pulled: Array = from_rows(xp.matmul(rows(g), rows(weight).T), (*g.shape[:-1], weight.shape[0]))
+    return pulled
+
+
+@kernel
+def linear_weight_backward(g: Array, x: Array) -> Array:
+    """dW = Xᵀ g, summed over all leading axes."""
+    return xp.matmul(rows(x).T, rows(g))
+
+
+@kernel
+def linear_bias_backward(g: Array) -> Array:
+    """db = Σ g over all leading axes."""
+    return xp.sum(rows(g), axis=0)
+
+
+linear.defvjp(x=linear_x_backward, weight=linear_weight_backward, bias=linear_bias_backward)
 
 
 def _check(x: Array, weight: Array, bias: Array | None) -> None:

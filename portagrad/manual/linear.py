@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from portagrad import array_api as xp
 from portagrad import initializers, kernels
 from portagrad.array import Array, Device, DType
-from portagrad.kernels.linear import from_rows, rows
 from portagrad.manual.module import Layer, Parameter, in_dtype
 
 
@@ -48,8 +46,7 @@ class Linear(Layer):
     def backward(self, g: Array) -> Array:
         """dX = g Wᵀ, and dW and db as in `backward_parameters`."""
         x = self._add_gradients(g)
-        dx = xp.matmul(rows(g), self.weight.data.T)
-        return in_dtype(from_rows(dx, x.shape), x.dtype)
+        return in_dtype(kernels.linear_x_backward(g, self.weight.data), x.dtype)
 
     def backward_parameters(self, g: Array) -> None:
         """dW += Xᵀ g, db += Σ g, summed over all leading axes."""
@@ -59,9 +56,9 @@ class Linear(Layer):
         x: Array
         (x,) = self.kept()
         self.require_shape(g, (*x.shape[:-1], self.out_features))
-        self.weight.add_gradient(xp.matmul(rows(x).T, rows(g)))
+        self.weight.add_gradient(kernels.linear_weight_backward(g, x))
         if self.bias is not None:
-            self.bias.add_gradient(xp.sum(rows(g), axis=0))
+            self.bias.add_gradient(kernels.linear_bias_backward(g))
         return x
 
     def extra_repr(self) -> str:

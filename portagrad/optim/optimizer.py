@@ -79,24 +79,25 @@ class Optimizer:
     def step(self) -> None:
         """Replace the data of every parameter that has a gradient."""
         updates = []
-        for number, (name, parameter) in enumerate(zip(self._names, self.parameters)):
-            data, gradient = parameter.data, parameter.grad
+        for number, parameter in enumerate(self.parameters):
+            gradient = parameter.grad
             if gradient is None:
                 continue
+            data = parameter.data
             if gradient.shape != data.shape:
                 raise ShapeError(
-                    f"{type(self).__name__}: parameter {name} has shape {tuple(data.shape)}, but "
+                    f"{self._called(number)} has shape {tuple(data.shape)}, but "
                     f"its gradient has shape {tuple(gradient.shape)}: nothing is broadcast"
                 )
-            if gradient.dtype != data.dtype:
+            if gradient.dtype is not data.dtype and gradient.dtype != data.dtype:
                 gradient = xp.astype(gradient, data.dtype)
-            updates.append((number, name, parameter, data, gradient))
-        for number, name, parameter, data, gradient in updates:
+            updates.append((number, parameter, data, gradient))
+        for number, parameter, data, gradient in updates:
             # A new array, never a write: graphs and state may still hold the old one.
             updated = self.update(number, data, gradient)
             if updated.shape != data.shape:
                 raise ShapeError(
-                    f"{type(self).__name__}: parameter {name} has shape {tuple(data.shape)}, but "
+                    f"{self._called(number)} has shape {tuple(data.shape)}, but "
                     f"update() made {tuple(updated.shape)} of it: a parameter never changes its "
                     f"shape. Check what the update broadcasts"
                 )
@@ -108,6 +109,9 @@ class Optimizer:
     def _scheduled(self, step: int) -> float:
         assert self._schedule is not None
         return self.number("learning_rate", self._schedule(step))
+
+    def _called(self, number: int) -> str:
+        return f"{type(self).__name__}: parameter {self._names[number]}"
 
     def update(self, number: int, data: Array, gradient: Array) -> Array:
         """What parameter `number` becomes."""

@@ -71,8 +71,11 @@ def test_a_kernel_may_leave_calls_to_its_definition(monkeypatch):
 
     numpy_backend = type(backend_of(np.zeros(1)))
     monkeypatch.setattr(numpy_backend, "kernels", {"softmax": softmax})
-    monkeypatch.setattr(kernels.softmax.primitive, "versions", {})
-    x = np.array([[1.0, 2.0], [3.0, 5.0]])
-    assert kernels.softmax(x).tolist() == [[7, 7], [7, 7]]
-    np.testing.assert_array_equal(kernels.softmax(x, axis=0), kernels.softmax.body(x, axis=0))
-    assert asked == [-1, 0]
+    kernels.softmax.primitive.forget_versions()
+    try:
+        x = np.array([[1.0, 2.0], [3.0, 5.0]])
+        assert kernels.softmax(x).tolist() == [[7, 7], [7, 7]]
+        np.testing.assert_array_equal(kernels.softmax(x, axis=0), kernels.softmax.body(x, axis=0))
+        assert asked == [-1, 0]
+    finally:
+        kernels.softmax.primitive.forget_versions()
