@@ -112,11 +112,6 @@ class Backend:
         """
         return False
 
-    @property
-    def capturing(self) -> Capturing | None:
-        """How work on the device is captured and replayed; None where it cannot be."""
-        return None
-
     #: No smaller array is, in bytes: LARGE, or infinity where no array ever is.
     reusable_from: float = math.inf
 
@@ -132,6 +127,11 @@ class Backend:
     def large(self, run: Callable[..., Any], *operands: Any) -> Any:
         """An element-wise function on arrays from `reusable_from` bytes on."""
         return run(*operands)
+
+    @property
+    def capturing(self) -> Capturing | None:
+        """How work on the device is captured and replayed; None where it cannot be."""
+        return None
 
     def special(self, name: str) -> Callable[..., Any]:
         """The library's function of that name of `scipy.special`.
