@@ -92,6 +92,11 @@ CALLS |= {
     ),
     "wilcoxon": (lambda x: stats.wilcoxon(x, method="asymptotic").statistic + x[0], SAMPLE),
     "mood": (lambda x: stats.mood(*halves(x)).statistic + x[0], SAMPLE),
+    "mannwhitneyu, exact": (
+        lambda x: [*stats.mannwhitneyu(x[:7], x[7:14], method="exact"), x[0]],
+        SAMPLE,
+    ),
+    "wilcoxon, exact": (lambda x: [*stats.wilcoxon(x[:12], method="exact"), x[0]], SAMPLE),
     "monte_carlo_test": (
         lambda x: (
             stats.monte_carlo_test(
