@@ -68,7 +68,7 @@ def test_settings_reach_the_run(tmp_path: Path) -> None:
         "gradients": "auto", "layers": "2,3,3,2", "activation": "relu", "epochs": "3",
         "batch-size": "20", "learning-rate": "0.2", "momentum": "0.5", "weight-decay": "0.01",
         "seed": "4", "data-seed": "5", "dtype": "float64", "backend": "array_api_strict",
-        "device": "device1",
+        "device": "device1", "optimizer": "sgd", "schedule": "cosine", "warmup": "1",
     }  # fmt: skip
     flags = [part for name, value in chosen.items() for part in (f"--{name}", value)]
     assert main(["train", "xor", *flags, "--json", str(path)]) == 0
@@ -77,7 +77,8 @@ def test_settings_reach_the_run(tmp_path: Path) -> None:
         "dataset": "xor", "gradients": "auto", "layers": [2, 3, 3, 2], "activation": "relu",
         "epochs": 3, "batch_size": 20, "learning_rate": 0.2, "momentum": 0.5,
         "weight_decay": 0.01, "seed": 4, "data_seed": 5, "dtype": "float64",
-        "backend": "array_api_strict", "device": "device1",
+        "backend": "array_api_strict", "device": "device1", "optimizer": "sgd",
+        "schedule": "cosine", "warmup": 1,
     }  # fmt: skip
     assert list(document["wings"]) == ["auto"]
     assert len(document["wings"]["auto"]["step_losses"]) == 30
@@ -144,7 +145,7 @@ def test_lines_where_there_is_no_bar_to_be_had(
         (["train", "xor", "--weight-decay", "-1"], "--weight-decay"),
         (["train", "xor", "--seed", "-1"], "--seed"),
         (["train", "xor", "--dtype", "float16"], "--dtype"),
-        (["train", "xor", "--activation", "gelu"], "--activation"),
+        (["train", "xor", "--activation", "step"], "--activation"),
         (["train", "xor", "--gradients", "none"], "--gradients"),
         (["train", "xor", "--epoch", "3"], "unrecognized arguments: --epoch"),
         (["train", "xor", "--backend", "cuppy"], "Did you mean 'cupy'"),
