@@ -337,3 +337,78 @@ def test_on_every_backend(backend):
 def test_wrong_use(f, args, argnums, said):
     with pytest.raises(ArgumentError, match=said):
         pg.diagnose(lambda *a: W, f, args, argnums)
+
+
+def lookup(table):
+    return xp.sum((xp.take(table, INDEX, axis=0) - 1.0) ** 2)
+
+
+INDEX = np.asarray([1, 3, 1, 5, 1])
+
+
+@pytest.mark.parametrize("add", [False, True], ids=["assigned", "added once"])
+def test_a_row_that_is_looked_up_several_times(add):
+    def gradient(table):
+        g = np.zeros_like(table)
+        if add:
+            g[INDEX] += 2 * (table[INDEX] - 1.0)
+        else:
+            g[INDEX] = 2 * (table[INDEX] - 1.0)
+        return g
+
+    report = pg.diagnose(gradient, lookup, (np.random.default_rng(0).normal(size=(7, 3)),))
+    assert "overwritten instead of accumulated" in str(report)
+    assert "np.add.at" in str(report)
+
+
+@pytest.mark.parametrize("diagonal", [False, True])
+def test_the_softmax_applied_once_more_to_p_minus_y(diagonal):
+    generator = np.random.default_rng(0)
+    x, labels = generator.normal(size=(7, 5)), generator.integers(0, 4, 7)
+
+    def loss(weight):
+        return pg.kernels.cross_entropy(xp.matmul(x, weight), labels)
+
+    def gradient(weight):
+        e = np.exp(x @ weight)
+        p = e / e.sum(axis=1, keepdims=True)
+        g = (p - np.eye(4)[labels]) / 7
+        g = p * (1 - p) * g if diagonal else p * (g - (p * g).sum(axis=1, keepdims=True))
+        return x.T @ g
+
+    report = str(pg.diagnose(gradient, loss, (generator.normal(size=(5, 4)),)))
+    assert "activation derivative twice" in report
+    assert "already the derivative by the logits" in report
+
+
+def test_the_sum_of_a_softmax_over_the_wrong_axis():
+    generator = np.random.default_rng(0)
+    keys, values, target = (generator.normal(size=(6, 4)) for _ in range(3))
+
+    def loss(queries):
+        p = pg.kernels.softmax(xp.matmul(queries, keys.T))
+        return xp.sum((xp.matmul(p, values) - target) ** 2)
+
+    def gradient(queries):
+        e = np.exp(queries @ keys.T)
+        p = e / e.sum(axis=1, keepdims=True)
+        g = 2 * (p @ values - target) @ values.T
+        return p * (g - (g * p).sum(axis=0, keepdims=True)) @ keys
+
+    report = str(pg.diagnose(gradient, loss, (generator.normal(size=(6, 4)),)))
+    assert "sum over the wrong axis" in report
+
+
+def test_with_features_first_the_batch_is_the_last_axis():
+    generator = np.random.default_rng(0)
+    x, y = generator.normal(size=(5, 7)), generator.normal(size=(3, 7))
+
+    def loss(weight, bias):
+        return xp.sum((xp.matmul(weight, x) + bias - y) ** 2) / 14
+
+    def gradient(weight, bias):
+        g = weight @ x + bias - y
+        return g @ x.T, g.sum(axis=1, keepdims=True)
+
+    start = generator.normal(size=(3, 5)), generator.normal(size=(3, 1))
+    assert "the batch size (7)" in str(pg.diagnose(gradient, loss, start))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from portagrad.array_api.data_type import is_inexact
 from portagrad.diagnosis.hypothesis import Sight
 from portagrad.diagnosis.problem import Problem
+from portagrad.diagnosis.recording import Step
 
 LOSSES = frozenset(
     {"mse", "bce", "bce_with_logits", "cross_entropy", "mean", "sum", "log_softmax", "softmax"}
@@ -39,17 +40,30 @@ def sizes(problem: Problem, sight: Sight) -> dict[str, int]:
     ]
     if not shapes:
         shapes = compared[-1:]
+    batch, features = (-1, 0) if _features_first(steps) else (0, -1)
     if shapes:
-        found["batch size"] = shapes[0][0]
+        found["batch size"] = shapes[0][batch]
     if compared:
         # The last wide thing that is reduced is what the network gave.
         found["elements"] = math.prod(compared[-1])
         if len(compared[-1]) > 1:
-            found["outputs"] = compared[-1][-1]
+            found["outputs"] = compared[-1][features]
     for k, slot in enumerate(problem.slots):
         if is_inexact(slot.original) and sight.point.values[k].size > 1:
             found.setdefault(f"elements of {slot.name}", sight.point.values[k].size)
     return {label: n for label, n in found.items() if n > 1}
+
+
+def _features_first(steps: Sequence[Step]) -> bool:
+    """Are biases spread along the last axis, so that it is the one that counts the examples?"""
+    spread = [
+        tuple(value.shape)
+        for step in steps
+        if step.name == "add" and len(step.out.shape) == 2
+        for value, node in zip(step.values, step.nodes, strict=True)
+        if node is not None and tuple(value.shape) != tuple(step.out.shape)
+    ]
+    return bool(spread) and all(len(shape) == 2 and shape[1] == 1 < shape[0] for shape in spread)
 
 
 def readings(factor: float, problem: Problem, sight: Sight) -> Iterator[Reading]:

@@ -7,13 +7,16 @@ them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
+
+import numpy as np
 
 from portagrad import array_api as xp
 from portagrad.autograd.tape import Node
 from portagrad.autograd.tensor import new_leaf
-from portagrad.backend import backend_of
+from portagrad.backend import backend_of, to_numpy
 from portagrad.diagnosis.hypothesis import Hypothesis, Sight
 from portagrad.diagnosis.problem import Problem
 from portagrad.diagnosis.recording import Edit, Pulled, Recording, Step
@@ -125,12 +128,24 @@ def _claims(step: Step) -> Iterator[tuple[str, str, Edit, float]]:
         yield (MISSING, "its derivative is missing", lambda s, g: {0: g}, 0.1)
         yield ("missing softmax cross terms", "the sum is missing: s (g - Σ g s), not s g",
                lambda s, g: {0: g * s.out}, 0.2)  # fmt: skip
+        for axis in range(step.out.ndim):
+            if axis != step.static.get("axis", -1) % step.out.ndim:
+                yield ("sum over the wrong axis", f"the sum in s (g - Σ g s) goes over axis {axis}",
+                       _softmax_along(axis), 0.3)  # fmt: skip
     if step.name == "log_softmax":
         yield ("missing softmax cross terms", "the sum is missing: g - s Σ g, not g",
                lambda s, g: {0: g}, 0.0)  # fmt: skip
     if step.name == "cross_entropy":
+        for text, form in (("", _softmax_backward), (" as s (1 - s)", _diagonal)):
+            yield ("activation derivative twice", "softmax(x) - y is already the derivative by "
+                   f"the logits; the softmax's was applied once more{text}",
+                   _once_more(form), 0.1)  # fmt: skip
         yield ("missing target", "the one-hot target was not subtracted: softmax(x) - y",
                _without_target, 0.1)  # fmt: skip
+    if step.name in ("take", "getitem"):
+        yield ("overwritten instead of accumulated", "where an index comes several times, only "
+               "the last of its gradients is in it: add them up (np.add.at, not G[i] = g or "
+               "G[i] += g)", _last_of_each_index, 0.0)  # fmt: skip
     if step.name in ("bce_with_logits", "bce"):
         yield from _bce_claims(step)
     if step.name == "pow" and step.nodes[0] is not None:
@@ -206,6 +221,42 @@ def _at_output(step: Step, g: Any) -> Pulled:
 
 def _softmax_diagonal(step: Step, g: Any) -> Pulled:
     return {0: g * step.out * (1 - step.out)}
+
+
+def _softmax_along(axis: int) -> Edit:
+    def edit(step: Step, g: Any) -> Pulled:
+        return {0: step.out * (g - xp.sum(g * step.out, axis=axis, keepdims=True))}
+
+    return edit
+
+
+def _softmax_backward(p: Any, g: Any) -> Any:
+    return p * (g - xp.sum(p * g, axis=-1, keepdims=True))
+
+
+def _diagonal(p: Any, g: Any) -> Any:
+    return p * (1 - p) * g
+
+
+def _once_more(form: Callable[[Any, Any], Any]) -> Edit:
+    def edit(step: Step, g: Any) -> Pulled:
+        return {0: form(softmax(step.values[0]), step.pull(g)[0])}
+
+    return edit
+
+
+def _last_of_each_index(step: Step, g: Any) -> Pulled:
+    """What an assignment leaves: of the gradients that go to one place, the last."""
+    x = step.values[0]
+    numbers = xp.reshape(xp.arange_like(x, math.prod(x.shape)), x.shape)
+    places = to_numpy(step.primitive.evaluate([numbers, *step.values[1:]], step.static))
+    _, first_from_behind = np.unique(places.reshape(-1)[::-1], return_index=True)
+    last = np.zeros(places.size)
+    last[places.size - 1 - first_from_behind] = 1.0
+    mask = backend_of(g).asarray(
+        last.reshape(places.shape), dtype=g.dtype, device=backend_of(g).device_of(g)
+    )
+    return step.pull(g * mask)
 
 
 def _without_target(step: Step, g: Any) -> Pulled:
