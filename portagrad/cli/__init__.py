@@ -1,4 +1,4 @@
-"""The command line: `portagrad train`, `backends`, `bench`, `check`.
+"""The command line: `portagrad train`, `backends`, `bench`, `check`, `learn`, `explain`.
 
 Commands only parse, print and write; what they do is in the floors below. An
 exit code of 0 is success, 2 a wrong use, 1 a failure, 130 Ctrl-C, and each of
@@ -7,6 +7,7 @@ the last three comes with one line on standard error.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -24,6 +25,10 @@ WRONG = (ArgumentError, UnknownBackendError, UnknownDeviceError)
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code. `arguments` are sys.argv's by default."""
     command = "portagrad"
+    for stream in (sys.stdout, sys.stderr):
+        # Formulas hold letters that not every terminal has; a ? in their place is no failure.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         options = make_parser().parse_args(arguments)
         command = f"portagrad {options.command}"

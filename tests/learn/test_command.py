@@ -1,5 +1,8 @@
 """`portagrad learn`."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -165,6 +168,17 @@ def test_a_neighbour_named_like_a_module_is_not_taken_for_it(tmp_path, capsys, m
     (tmp_path / "numpy.py").write_text("raise SystemExit('mine')")
     (tmp_path / "sigmoid_backward.py").write_text(RIGHT)
     said(["check", "sigmoid_backward.py"], 0, capsys)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_a_terminal_that_lacks_greek_letters(encoding, tmp_path):
+    for arguments in (["learn"], ["learn", "solution", "2"], ["explain", "2,3,1"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "portagrad", *arguments], cwd=tmp_path, capture_output=True,
+            env=os.environ | {"PYTHONIOENCODING": encoding}, check=True,
+        )  # fmt: skip
+        assert b"?" in done.stdout
+        assert done.stderr == b""
 
 
 def test_everything_works_without_a_network_or_an_account(tmp_path: Path, capsys, monkeypatch):
