@@ -58,7 +58,12 @@ def _called(frame: FrameType) -> tuple[str, Any]:
     matched = re.match(r"[\w.]*", text)
     name = matched.group() if matched else ""
     first, *rest = name.split(".")
-    found = frame.f_locals.get(first, frame.f_globals.get(first))
+    code = frame.f_code
+    # Asking for f_locals leaves copies of all local variables in the frame: a loss, and with it
+    # its graph, would outlive its `del`. Only a function's own import needs it.
+    local = first in code.co_varnames or first in code.co_freevars or first in code.co_cellvars
+    at_hand = frame.f_locals if local or code.co_name == "<module>" else frame.f_globals
+    found = at_hand.get(first, frame.f_globals.get(first))
     for attribute in rest:
         found = getattr(found, attribute, None)
     return name, found

@@ -6,6 +6,7 @@ from typing import Any
 
 from portagrad.autograd.tensor import EAGER, Tensor, leaf_node
 from portagrad.backend import asarray
+from portagrad.errors import ShapeError
 from portagrad.module import Module as Module
 from portagrad.module import Parameter as AnyParameter
 from portagrad.module import require_same_shape
@@ -55,8 +56,13 @@ class Parameter(Tensor, AnyParameter):
     def grad(self, gradient: Any) -> None:
         if gradient is None and self.node is not None and self.node.extra is not None:
             self.node.extra.grad = None
-        else:
-            _set_grad(self, gradient)
+            return
+        if gradient is not None and tuple(gradient.shape) != tuple(self.value.shape):
+            raise ShapeError(
+                f"parameter {self.name or '(unnamed)'} has shape {tuple(self.value.shape)}, and "
+                f"its gradient cannot have shape {tuple(gradient.shape)}: nothing is broadcast"
+            )
+        _set_grad(self, gradient)
 
     def __deepcopy__(self, memo: Any) -> Parameter:
         """A parameter of its own, with no gradient."""
