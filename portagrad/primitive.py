@@ -503,7 +503,7 @@ def _described(name: str, value: Any) -> str:
     """An argument of a failed call: an array by shape and dtype."""
     if isinstance(value, (list, tuple)) and any(hasattr(x, "dtype") for x in value):
         return f"{name}: [{', '.join(_described('', x).lstrip(': ') for x in value)}]"
-    if hasattr(value, "dtype"):
+    if hasattr(value, "dtype") and not isinstance(value, type):  # NumPy's dtypes have one too
         return f"{name}: {tuple(value.shape)} {str(value.dtype).rpartition('.')[2]}"
     text = repr(value)
     return f"{name}={text if len(text) < 60 else text[:57] + '...'}"

@@ -111,7 +111,8 @@ def without_host_scalars(operands: Sequence[Any]) -> tuple[Any, ...]:
     for x in map(untraced, operands):
         if isinstance(x, numpy.ndarray):
             return tuple(operands)
-        if hasattr(x, "dtype") and type(x) not in HOST_SCALARS:
+        is_dtype = isinstance(x, type)  # NumPy's have a dtype themselves
+        if hasattr(x, "dtype") and not is_dtype and type(x) not in HOST_SCALARS:
             return tuple(x.item() if type(x) in HOST_SCALARS else x for x in operands)
     return tuple(operands)
 

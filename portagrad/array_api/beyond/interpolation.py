@@ -70,6 +70,8 @@ def _segment(x: Any, xs: Any, ys: Any, side: Any, left: Any, right: Any) -> Any:
         at_start = xp.equal(x, xs[0])
         inside = xp.where(at_start, ys[0], inside)
         before_all = xp.logical_and(before_all, xp.logical_not(at_start))
+    number = xp.equal(x, x)
+    after_all, before_all = (xp.logical_and(each, number) for each in (after_all, before_all))
     return xp.where(before_all, low, xp.where(after_all, high, inside))
 
 

@@ -125,7 +125,8 @@ def nanstd(
 def _divided(total: Array, count: Array) -> Array:
     """total / count, and nan where nothing is left to divide by."""
     nothing = xp.less_equal(count, 0)
-    return xp.where(nothing, math.nan, total / xp.where(nothing, 1.0, count))
+    # A divisor of nan rather than a result: its slope is nan too, but for what was left out.
+    return total / xp.where(nothing, math.nan, count)
 
 
 def nanargmax(x: Array, /, *, axis: int | None = None, keepdims: bool = False) -> Array:

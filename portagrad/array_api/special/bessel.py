@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from portagrad import array_api as xp
 from portagrad.array import Array, ArrayLike
+from portagrad.array_api.special.gamma import gammaln
 from portagrad.array_api.special.library import of_library
 from portagrad.primitive import primitive
+
+ROOT_PI = math.sqrt(math.pi)
 
 
 @primitive
@@ -83,6 +87,12 @@ def iv(v: ArrayLike, x: ArrayLike, /) -> Array:
 
 
 @primitive
+def ive(v: ArrayLike, x: ArrayLike, /) -> Array:
+    """exp(-|x|) iv(v, x), of real numbers."""
+    return of_library("ive", v, x)
+
+
+@primitive
 def k0(x: Array, /) -> Array:
     """Modified Bessel function of the second kind, order 0."""
     return of_library("k0", x)
@@ -118,6 +128,24 @@ def kv(v: ArrayLike, x: ArrayLike, /) -> Array:
     return of_library("kv", v, x)
 
 
+@primitive
+def kve(v: ArrayLike, x: ArrayLike, /) -> Array:
+    """exp(x) kv(v, x)."""
+    return of_library("kve", v, x)
+
+
+@primitive
+def struve(v: ArrayLike, x: ArrayLike, /) -> Array:
+    """Struve function of order v."""
+    return of_library("struve", v, x)
+
+
+@primitive
+def modstruve(v: ArrayLike, x: ArrayLike, /) -> Array:
+    """Modified Struve function of order v."""
+    return of_library("modstruve", v, x)
+
+
 jn = jv
 
 
@@ -125,6 +153,12 @@ def _over_x(out: Any, x: Any) -> Any:
     """out / x, 1/2 at 0, where out is about x/2."""
     zero = xp.equal(x, 0)
     return xp.where(zero, 0.5, out / xp.where(zero, 1.0, x))
+
+
+def _struve_source(v: Any, x: Any) -> Any:
+    """What the Struve functions' recurrences have over the Bessel functions'."""
+    half = x / 2
+    return xp.exp(v * xp.log(half) - gammaln(xp.zeros_like(half) + v + 1.5)) / (2 * ROOT_PI)
 
 
 j0.defvjp(x=lambda g, x: -g * j1(x))
@@ -138,6 +172,14 @@ i0.defvjp(x=lambda g, x: g * i1(x))
 i0e.defvjp(x=lambda g, x, out: g * (i1e(x) - xp.sign(x) * out))
 i1.defvjp(x=lambda g, x, out: g * (i0(x) - _over_x(out, x)))
 i1e.defvjp(x=lambda g, x, out: g * (i0e(x) - xp.sign(x) * out - _over_x(out, x)))
+ive.defvjp(x=lambda g, v, x, out: g * ((ive(v - 1, x) + ive(v + 1, x)) * 0.5 - xp.sign(x) * out))
+kve.defvjp(x=lambda g, v, x, out: g * (out - (kve(v - 1, x) + kve(v + 1, x)) * 0.5))
+struve.defvjp(
+    x=lambda g, v, x: g * ((struve(v - 1, x) - struve(v + 1, x)) * 0.5 + _struve_source(v, x))
+)
+modstruve.defvjp(
+    x=lambda g, v, x: g * ((modstruve(v - 1, x) + modstruve(v + 1, x)) * 0.5 + _struve_source(v, x))
+)
 iv.defvjp(x=lambda g, v, x: g * (iv(v - 1, x) + iv(v + 1, x)) * 0.5)
 k0.defvjp(x=lambda g, x: -g * k1(x))
 k0e.defvjp(x=lambda g, x, out: g * (out - k1e(x)))

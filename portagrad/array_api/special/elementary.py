@@ -9,6 +9,7 @@ from portagrad.array import Array, ArrayLike
 from portagrad.array_api.beyond.stable import as_arrays
 from portagrad.array_api.special.library import of_library
 from portagrad.array_api.special.series import exponential_quotient
+from portagrad.backend import namespace
 from portagrad.primitive import primitive
 
 DEGREE = math.pi / 180
@@ -59,6 +60,12 @@ def radian(d: ArrayLike, m: ArrayLike, s: ArrayLike, /) -> Array:
 
 
 @primitive
+def lambertw(z: Array, /, k: int = 0) -> Array:
+    """Lambert's W, the w with w exp(w) = z, a complex number; k is the branch."""
+    return namespace(z).asarray(of_library("lambertw", z, k))
+
+
+@primitive
 def sindg(x: Array, /) -> Array:
     """The sine of an angle in degrees."""
     return of_library("sindg", x)
@@ -82,6 +89,7 @@ def cotdg(x: Array, /) -> Array:
     return of_library("cotdg", x)
 
 
+lambertw.defvjp(z=lambda g, out: g * xp.exp(-out) / (out + 1))
 cbrt.defvjp(x=lambda g, out: g / (out * out * 3))
 sindg.defvjp(x=lambda g, x: g * cosdg(x) * DEGREE)
 cosdg.defvjp(x=lambda g, x: g * sindg(x) * -DEGREE)

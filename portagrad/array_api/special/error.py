@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from portagrad import array_api as xp
-from portagrad.array import Array
+from portagrad.array import Array, ArrayLike
+from portagrad.array_api.beyond.stable import as_arrays
 from portagrad.array_api.data_type import is_complex
 from portagrad.array_api.special.library import of_library
 from portagrad.primitive import primitive
@@ -81,6 +82,17 @@ def ndtri_exp(y: Array, /) -> Array:
     return of_library("ndtri_exp", y)
 
 
+@primitive
+def owens_integral(h: Array, a: Array, /) -> Array:
+    """owens_t of two arrays."""
+    return of_library("owens_t", h, a)
+
+
+def owens_t(h: ArrayLike, a: ArrayLike, /) -> Array:
+    """Owen's T: the probability of X > h and 0 < Y < aX, of independent normal X and Y."""
+    return owens_integral(*as_arrays(h, a))
+
+
 #: Where exp(-x² / 2) is 0 in every precision, and its derivatives, which are not at infinity.
 _END = 60.0
 
@@ -117,11 +129,44 @@ def _log_ndtr(g: Any, x: Any, out: Any) -> Any:
     return g * xp.where(far, -below * series, inner)
 
 
+#: (2n - 1)!! (2n + 1): of the asymptotic series of erfcx' and of Dawson's integral's derivative.
+_TAIL = (1.0, 3.0, 15.0, 105.0, 945.0, 10395.0)
+_TAIL_BEGINS = 50.0
+
+
+def _with_tail(x: Any, inner: Any, alternating: float, factor: float) -> Any:
+    """`inner`, and far out its series: there it is the difference of two numbers near 1."""
+    if is_complex(x):
+        return inner(x)
+    far = xp.abs(x) > _TAIL_BEGINS if alternating > 0 else x > _TAIL_BEGINS
+    beyond = xp.where(far, x, _TAIL_BEGINS)
+    step = alternating * 0.5 / beyond / beyond
+    series: Any = 0.0
+    for c in reversed(_TAIL):
+        series = series * step + c
+    return xp.where(far, -factor * series / beyond / beyond, inner(xp.where(far, 0.0, x)))
+
+
+def _erfcx(g: Any, x: Any, out: Any) -> Any:
+    def near(x: Any) -> Any:
+        return x * out * 2 - TWO_BY_ROOT_PI
+
+    return g * _with_tail(x, near, -1.0, TWO_BY_ROOT_PI / 2)
+
+
+def _dawsn(g: Any, x: Any, out: Any) -> Any:
+    return g * _with_tail(x, lambda x: 1 - x * out * 2, 1.0, 0.5)
+
+
 erf.defvjp(x=lambda g, x: g * _error_slope(x))
 erfc.defvjp(x=lambda g, x: -g * _error_slope(x))
-erfcx.defvjp(x=lambda g, x, out: g * (x * out * 2 - TWO_BY_ROOT_PI))
+erfcx.defvjp(x=_erfcx)
 erfi.defvjp(x=lambda g, x: g * (xp.exp(x * x) * TWO_BY_ROOT_PI))
-dawsn.defvjp(x=lambda g, x, out: g * (1 - x * out * 2))
+owens_integral.defvjp(
+    h=lambda g, h, a: g * _bell(h) * erf(a * h * math.sqrt(0.5)) * -0.5,
+    a=lambda g, h, a: g * _bell(h) * xp.exp(-0.5 * (h * a) ** 2) / ((a * a + 1) * ROOT_TWO_PI),
+)
+dawsn.defvjp(x=_dawsn)
 erfinv.defvjp(y=lambda g, out: g * (xp.exp(out * out) / TWO_BY_ROOT_PI))
 erfcinv.defvjp(y=lambda g, out: g * (xp.exp(out * out) / -TWO_BY_ROOT_PI))
 ndtr.defvjp(x=lambda g, x: g * _bell(x))

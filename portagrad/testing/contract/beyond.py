@@ -70,6 +70,20 @@ ROWS = [
         -inf,
     ),
     Special("nanmin of +inf and nan", xp.nanmin, ([nan, inf],), ([0.0, 1.0],), inf),
+    Special(
+        "nanvar of fewer numbers than it takes off",
+        lambda x: xp.nanvar(x, correction=1),
+        ([nan, 5.0],),
+        ([0.0, nan],),
+        nan,
+    ),
+    Special(
+        "interp of nan",
+        lambda x: xp.interp(x, there([0.0, 1.0], x.dtype), there([0.0, 2.0], x.dtype)),
+        ([nan, 9.0],),
+        ([2.0, 0.0],),
+        [nan, 2.0],
+    ),
     Special("nanstd of equals", xp.nanstd, ([0.1, nan, 0.1, 0.1],), ([0.0, 0.0, 0.0, 0.0],), 0.0),
     Special(
         "median of a tie",

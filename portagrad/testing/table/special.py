@@ -57,6 +57,7 @@ ERROR = [
     _one("ndtr"),
     _one("log_ndtr"),
     _one("ndtri", _HALF),
+    _row("owens_t", *_two(REAL)),
     _one("ndtri_exp", Domain(-3.0, -0.3)),
 ]
 
@@ -103,10 +104,16 @@ BESSEL = [
         _row(name, call(order, _x(Domain(0.6, 4.0))))
         for name, order in (("jv", 1.5), ("jn", 0.5), ("yv", 1.5), ("iv", 0.5), ("kv", 1.5))
     ),
+    _row("ive", call(1.5, _x(Domain(0.6, 4.0)))),
+    _row("kve", call(1.5, _x(Domain(0.6, 4.0)))),
+    _row("struve", call(1.5, _x(Domain(0.6, 4.0)))),
+    _row("modstruve", call(0.5, _x(Domain(0.6, 4.0)))),
     *(_row(name, call(3, _x(Domain(0.6, 4.0)))) for name in ("yn", "kn")),
 ]
 
 MADE = [
+    _one("lambertw", Domain(0.2, 3.0)),
+    _one("lambertw", complex=True, real=False, unlike={"jax": "its lambertw takes real numbers"}),
     _made("entr", POSITIVE),
     _made("expit"),
     _made("log_expit"),
