@@ -10,8 +10,9 @@ from portagrad.array import Array, ArrayLike
 from portagrad.array_api.beyond.stable import as_arrays, xlogy
 from portagrad.array_api.special.entropy import xlog1py
 from portagrad.array_api.special.library import of_library
+from portagrad.backend import backend_of
 from portagrad.errors import ArgumentError
-from portagrad.primitive import constant, kernel, primitive
+from portagrad.primitive import constant, innermost, kernel, primitive
 
 
 @primitive
@@ -75,6 +76,7 @@ digamma = psi
 def polygamma(n: Any, x: Array, /) -> Array:
     """The derivative of order n of the digamma function; n is a number, or an array of integers."""
     if hasattr(n, "dtype"):
+        _require_whole(n)
         order, x = as_arrays(xp.stop_gradient(n), x)
         sign = xp.pow(-1.0, xp.add(order, 1))
         derivative = hurwitz(xp.add(order, 1), x)
@@ -85,6 +87,14 @@ def polygamma(n: Any, x: Array, /) -> Array:
     if n == 0:
         return psi(x)
     return xp.multiply(hurwitz(float(n + 1), x), (-1.0) ** (n + 1) * math.factorial(int(n)))
+
+
+def _require_whole(n: Any) -> None:
+    """Refuse orders that are no whole numbers, where reading them waits for no device."""
+    plain = innermost(n)
+    home = backend_of(plain)
+    if home.on_host(plain) and bool(home.xp.any((plain < 0) | (plain != home.xp.floor(plain)))):
+        raise ArgumentError(f"polygamma: n must be a whole number, 0 or more, got {plain}")
 
 
 def multigammaln(a: Array, d: int, /) -> Array:
