@@ -29,7 +29,8 @@ class Plan:
         self.compiled = False
         self.seconds = 0.0
         self.run: Callable[..., Any] = self._aside
-        self.entry: Callable[..., Any] = entry(recording, self._first_run, [])
+        self.entry: Callable[..., Any]
+        self.entry, self.forget = entry(recording, self._first_run, [])
 
     def _first_run(self, *inputs: Any) -> Any:
         """Compile, and then run."""
@@ -50,7 +51,7 @@ class Plan:
             self.run = Device(self.graph, backend, left(self.recording), self.memory).run
         else:
             self.run = replayer(self.graph)
-        self.entry = entry(self.recording, self.run, self.memory)
+        self.entry, self.forget = entry(self.recording, self.run, self.memory)
         self.compiled = True
         self.seconds = time.perf_counter() - started
 

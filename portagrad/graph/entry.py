@@ -96,10 +96,14 @@ def reused(recording: Recording) -> list[int | None]:
 
 def entry(
     recording: Recording, run: Callable[..., Any], memory: list[int | None]
-) -> Callable[..., Any]:
-    """The function of `(args, keywords)` that replays a recording, or returns MISS."""
+) -> tuple[Callable[..., Any], Callable[[], None]]:
+    """The function of `(args, keywords)` that replays a recording, or returns MISS.
+
+    With it comes a function that makes it forget the arrays it saw.
+    """
     source = Source()
     source.scope.update(MISS=MISS, GONE=GONE, run=run, refs=sys.getrefcount, Tensor=Tensor)
+    source.scope["seen"] = seen = [None] * len(recording.sources)
     source.scope.update(EAGER=EAGER, child=lambda node, key: (_children(node) or {})[key])
     conditions = _Conditions(source, recording)
     source.add("try:")
@@ -120,7 +124,13 @@ def entry(
     for effect in recording.effects:
         source.add(_write(source, effect))
     source.add(f"return {_tree(source, recording.tree, recording.leaves)}")
-    return source.made("entry(args, keywords)", "<portagrad.jit: entry>")
+    made: Any = source.made("entry(args, keywords)", "<portagrad.jit: entry>")
+
+    def forget() -> None:
+        """Let go of the arrays of the latest call: another plan has its turn."""
+        seen[:] = [None] * len(seen)
+
+    return made, forget
 
 
 class _Conditions:
@@ -203,7 +213,9 @@ class _Conditions:
             self.source.add(f"x{i} = {expression}", 2)
             kind = self.source.name(value.kind, "kind")
             condition = f"type(x{i}) is {kind}"
-            if not value.is_number:
+            if value.is_number:
+                self.require(condition)
+            else:
                 dtype = self.source.name(value.dtype, "dtype")
                 shape = self.source.name(value.shape, "shape")
                 condition += f" and x{i}.shape == {shape}"
@@ -211,7 +223,13 @@ class _Conditions:
                 device = self.recording.devices[i]
                 if device is not None:
                     condition += f" and x{i}.device == {self.source.name(device, 'device')}"
-            self.require(condition)
+                if not isinstance(origin, Place):
+                    self.require(condition)
+                else:
+                    # An array that was there in the call before needs no other look.
+                    self.source.add(f"if x{i} is not seen[{i}]:", 2)
+                    self.source.add(f"if not ({condition}): return MISS", 3)
+                    self.source.add(f"seen[{i}] = x{i}", 3)
             names.append(f"x{i}")
         return names
 
@@ -260,7 +278,11 @@ def _references() -> int:
     owner = _Owner()
     owner.value = np.empty(1)
     scope: dict[str, Any] = {"owner": owner, "refs": sys.getrefcount}
-    exec("def probe(args, keywords):\n    x = owner.value\n    return refs(x)\n", scope)
+    scope["seen"] = [None]
+    exec(
+        "def probe(args, keywords):\n    x = owner.value\n    seen[0] = x\n    return refs(x)\n",
+        scope,
+    )
     return int(scope["probe"]((), {}))
 
 

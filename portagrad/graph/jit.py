@@ -78,6 +78,8 @@ class JitFunction:
         self._static = _static_steps(function, static_argnums, static_argnames)
         self._plans: OrderedDict[Hashable, list[Plan]] = OrderedDict()
         self._latest: Callable[..., Any] = _miss
+        #: The plan that holds on to the arrays it saw.
+        self._turn: Plan | None = None
         #: Paths and places of numbers that have changed between calls.
         self._inputs: set[Any] = set()
         #: Those of them that cannot be inputs: the function decides by them.
@@ -125,11 +127,14 @@ class JitFunction:
             return self.__portagrad_function__(*args, **keywords)
         if key in self._alive:
             return self.__portagrad_function__(*args, **keywords)
+        if self._turn is not None:
+            self._turn.forget()
         plans = self._plans.setdefault(key, [])
         self._plans.move_to_end(key)
         for plan in reversed(plans):
             out = plan.entry(args, keywords)
             if out is not MISS:
+                self._turn = plan
                 if plan.compiled:
                     self._latest = plan.entry
                 plans.remove(plan)
