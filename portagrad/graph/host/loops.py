@@ -69,13 +69,20 @@ TYPES = {
 #: Functions that are there for floats only.
 FLOATING = frozenset({"exp", "tanh", "log", "sqrt", "sin", "cos", "expm1", "log1p", "divide"})
 #: A group is worth compiling from this many steps on, or this many elements times steps.
-STEPS, WORK = 16, 1 << 19
+STEPS, WORK = 16, 1 << 18
+#: With more arrays than this, a loop has them in each other's way in the cache.
+ARRAYS = 16
 
 
 def worth_it(steps: list[Step]) -> bool:
     """Would a native loop gain more than a call of it costs?"""
     size = max(step.out.size for step in steps if step.out is not None)
-    return len(steps) >= STEPS or (len(steps) > 1 and len(steps) * size >= WORK)
+    made = {step.out for step in steps}
+    arrays = {x.root for step in steps for x in step.slots if x.root not in made and x.shape != ()}
+    if len(steps) * size >= WORK:
+        return 1 < len(steps) and len(arrays) <= ARRAYS
+    # Each array of a call costs as much as a step on a few hundred elements.
+    return len(steps) >= STEPS and len(steps) >= 4 * len(arrays)
 
 
 def possible(steps: list[Step], shape: tuple[int, ...]) -> bool:
@@ -122,8 +129,12 @@ def source(
     shape: tuple[int, ...],
     operands: list[Any],
     results: list[Slot],
+    inplace: dict[Slot, Slot],
 ) -> str:
-    """The loop. `operands` are its arrays and numbers, `results` what it writes."""
+    """The loop. `operands` are its arrays and numbers, `results` what it writes.
+
+    A result in `inplace` is written into the array of that operand.
+    """
     names: dict[Any, str] = {}
     before: list[str] = []
     first: list[str] = []
@@ -165,18 +176,24 @@ def source(
         names[out] = f"v{n}"
         body.append(f"v{n} = {kind}({text})" if out.dtype.kind == "i" else f"v{n} = {text}")
     index = "i, j" if len(shape) == 2 else "j"
-    body += [f"r{n}[{index}] = {names[out]}" for n, out in enumerate(results)]
-    parameters = [f"x{n}" if x.kind == "number" else f"a{n}" for n, x in enumerate(operands)] + [
-        f"r{n}" for n in range(len(results))
-    ]
+    written = {r: f"r{n}" for n, r in enumerate(results) if r not in inplace}
+    written |= {r: f"a{operands.index(x)}" for r, x in inplace.items()}
+    # Everything is read before anything is written.
+    body += [f"{written[out]}[{index}] = {names[out]}" for out in results]
+    like = written[results[0]]
+    parameters = [f"x{n}" if x.kind == "number" else f"a{n}" for n, x in enumerate(operands)]
+    parameters += [written[r] for r in results if r not in inplace]
     lines = [*(f"{k} = {text}" for text, k in constants.items()), ""]
     lines += ["", f"def kernel({', '.join(parameters)}):", *(f"    {line}" for line in before)]
     if len(shape) == 2:
-        lines += ["    for i in range(r0.shape[0]):", *(f"        {line}" for line in first)]
-        lines += ["        for j in range(r0.shape[1]):", *(f"            {line}" for line in body)]
+        lines += [f"    for i in range({like}.shape[0]):", *(f"        {line}" for line in first)]
+        lines += [
+            f"        for j in range({like}.shape[1]):",
+            *(f"            {line}" for line in body),
+        ]
     else:
         lines += [*(f"    {line}" for line in first)]
-        lines += ["    for j in range(r0.shape[0]):", *(f"        {line}" for line in body)]
+        lines += [f"    for j in range({like}.shape[0]):", *(f"        {line}" for line in body)]
     return "\n".join([*HEADER, *lines, ""])
 
 

@@ -278,19 +278,31 @@ class _Writer:
             if step.out is not None and (step.out not in self.memory.inside or step.out in summed)
         ]
         operands = list(dict.fromkeys(x for step in steps for x in outside(step, inside)))
-        text = loops.source(steps, group.shape, operands, results)
+        inplace = {r: x for r in results if (x := self._replaced(r, operands, group)) is not None}
+        text = loops.source(steps, group.shape, operands, results, inplace)
         number = next(self.numbers)
         self.scope[f"native{number}"] = loops.compiled(text)
         self.notes.append(f"native   {len(steps)} steps on {group.shape} in one loop (numba)")
-        aside = {r for r in results if r in self.memory.inside or self._shares(r, operands)}
+        aside = {r for r in results if r in self.memory.inside}
+        aside |= {r for r in results if r not in inplace and self._shares(r, operands)}
         length, width = group.shape[0], max(int(np.prod(group.shape[1:])), 1)
         threads = min(self.threads, max(length * width // SHARED_BLOCK, 1))
         whole = threads == 1 and not aside and not sums
         rows = length if whole else max((BLOCK if threads == 1 else SHARED_BLOCK) // width, 1)
         blocks = _Blocks(self, group, number, rows, threads)
         flat = "" if len(group.shape) <= 2 else ".reshape(-1)"
-        names = [blocks.cut(x) + (flat if x.shape == group.shape else "") for x in operands]
-        names += [(blocks.temporary(r) if r in aside else blocks.cut(r)) + flat for r in results]
+        over = {x: r for r, x in inplace.items()}
+        for r, x in inplace.items():
+            new, old = blocks.outer(r), blocks.outer(x)
+            blocks.work.append(f"if {new} is not {old}: copyto({blocks.cut(r)}, {blocks.cut(x)})")
+        names = [
+            blocks.cut(over.get(x, x)) + (flat if x.shape == group.shape else "") for x in operands
+        ]
+        names += [
+            (blocks.temporary(r) if r in aside else blocks.cut(r)) + flat
+            for r in results
+            if r not in inplace
+        ]
         blocks.work.append(f"native{number}({', '.join(names)})")
         for r in results:
             if r in aside and r not in self.memory.inside:
@@ -298,6 +310,16 @@ class _Writer:
         for step in sums:
             blocks.reduce(step)
         blocks.write()
+
+    def _replaced(self, result: Slot, operands: list[Slot], group: Group) -> Slot | None:
+        """The operand whose memory a result takes over, if the loop may write there."""
+        if result not in self.program.outputs:
+            return None
+        i = self.reuse[self.program.outputs.index(result)]
+        x = None if i is None else self.program.inputs[i]
+        if x is None or x not in operands or x.shape != group.shape:
+            return None
+        return None if any(y is not x and y.root is x for y in operands) else x
 
     def _shares(self, result: Slot, operands: list[Slot]) -> bool:
         """May a result lie where an operand does?"""
