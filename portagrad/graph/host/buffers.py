@@ -146,12 +146,12 @@ def _found(free: list[Block], slot: Slot, memory: Memory) -> Block:
 
 def _inside(memory: Memory, group: Group, private: set[Slot]) -> None:
     """Buffers for what lives inside a group, each for a block of rows."""
-    last = {slot: n for n, step in enumerate(group) for slot in step.slots}
+    last = {slot.root: n for n, step in enumerate(group) for slot in step.slots}
     free: list[int] = []
     sizes: list[int] = []
     for n, step in enumerate(group):
         out = step.out
-        dead = [s for s in set(step.slots) if s in private and last[s] == n]
+        dead = [s for s in {x.root for x in step.slots} if s in private and last[s] == n]
         if out in private:
             assert out is not None
             over = [

@@ -174,7 +174,7 @@ class Rows:
 
 
 #: Up to this many classes rows are turned into columns.
-FEW_CLASSES = 32
+FEW_CLASSES = 128
 
 
 def _labels(b: Builder, target: Slot, x: Slot) -> Slot | None:

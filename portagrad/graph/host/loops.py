@@ -80,7 +80,7 @@ def worth_it(steps: list[Step]) -> bool:
     made = {step.out for step in steps}
     arrays = {x.root for step in steps for x in step.slots if x.root not in made and x.shape != ()}
     if len(steps) * size >= WORK:
-        return 1 < len(steps) and len(arrays) <= ARRAYS
+        return len(steps) > 1 and len(arrays) <= ARRAYS
     # Each array of a call costs as much as a step on a few hundred elements.
     return len(steps) >= STEPS and len(steps) >= 4 * len(arrays)
 

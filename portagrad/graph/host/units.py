@@ -7,6 +7,7 @@ what is only used inside needs no more memory than a block.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -55,15 +56,28 @@ def grouped(steps: list[Step], compiles: Callable[[Group], bool] | None = None) 
     `compiles` says of a group whether it becomes one native loop; small groups are
     worth being groups only if they do.
     """
-    units: list[Unit] = []
-    for unit in _in_units(steps, SMALLEST if compiles is None else 2):
-        if isinstance(unit, Group):
-            unit.native = compiles is not None and compiles(unit)
-            if not unit.native and unit.steps[0].out.size < SMALLEST:  # type: ignore[union-attr]
-                units.extend(unit.steps)
-                continue
-        units.append(unit)
-    return units
+    if compiles is not None:
+        small = [
+            unit
+            for unit in _in_units(steps, 2)
+            if isinstance(unit, Group) and not _is_large(unit) and compiles(unit)
+        ]
+        if not small:  # as the program has them: what was made last is still in the cache
+            units = _in_units(steps, SMALLEST)
+        else:
+            units = []
+            for unit in _in_units(steps, 2):
+                plain = isinstance(unit, Group) and not _is_large(unit) and not compiles(unit)
+                units.extend(unit.steps if plain and isinstance(unit, Group) else [unit])
+        for unit in units:
+            if isinstance(unit, Group):
+                unit.native = compiles(unit)
+        return units
+    return _in_units(steps, SMALLEST)
+
+
+def _is_large(group: Group) -> bool:
+    return math.prod(group.shape) >= SMALLEST
 
 
 def _in_units(steps: list[Step], smallest: int) -> list[Unit]:

@@ -1,0 +1,36 @@
+"""What explain() says of a plan."""
+
+import numpy as np
+
+import portagrad as pg
+from portagrad import array_api as xp
+
+
+def test_before_the_first_call() -> None:
+    assert "no plan yet" in pg.jit(xp.exp).explain()
+
+
+def test_after_the_first_call() -> None:
+    compiled = pg.jit(lambda x: xp.exp(x))
+    compiled(np.ones(3))
+    assert "second call" in compiled.explain()
+
+
+def test_numbers_of_a_plan() -> None:
+    compiled = pg.jit(lambda x, w: xp.sum(xp.tanh(xp.matmul(x, w)), axis=0))
+    for _ in range(2):
+        compiled(np.ones((8, 4)), np.ones((4, 2)))
+    text = compiled.explain()
+    for expected in ("3 operations recorded", "inputs   2", "2 dot", "buffers", "FLOP", "peak"):
+        assert expected in text
+    assert "def run(x0, x1):" in text
+
+
+def test_on_another_library() -> None:
+    strict = pg.asarray([1.0, 2.0], backend="array_api_strict")
+    compiled = pg.jit(lambda x: xp.exp(x) + xp.exp(x))
+    for _ in range(2):
+        compiled(strict)
+    text = compiled.explain()
+    assert "each primitive as it is" in text
+    assert text.count("= exp(") == 1
