@@ -120,10 +120,10 @@ def entry(
     source.add("return MISS", 2)
     # Spare is an array that nobody but the place itself and this function knows.
     # That is counted before any of them is an argument of the call.
-    wanted = [i for i in memory if i is not None]
-    for i in wanted:
+    replaced = [i for i in memory if i is not None]
+    for i in replaced:
         source.add(f"s{i} = x{i} if refs(x{i}) <= {REFERENCES} else None")
-    spare = [f"s{i}" for i in wanted]
+    spare = [f"s{i}" for i in replaced]
     source.add(f"r = run({', '.join([*names, *spare])})")
     for effect in recording.effects:
         source.add(_write(source, effect))
