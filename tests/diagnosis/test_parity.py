@@ -68,12 +68,12 @@ class NotTransposed(manual.Linear):
 
 class Value(manual.Sigmoid):
     def backward(self, g: Any) -> Any:
-        return g * self._kept_output(g)
+        return g * self.kept_array(g)
 
 
 class Diagonal(manual.Softmax):
     def backward(self, g: Any) -> Any:
-        s = self._kept_output(g)
+        s = self.kept_array(g)
         return g * s * (1 - s)
 
 
