@@ -10,7 +10,7 @@ from typing import Any
 import numpy
 
 from portagrad.array_api.data_type import is_complex, is_inexact
-from portagrad.autograd import hvp, value_and_grad
+from portagrad.autograd import hessian, hvp, value_and_grad
 from portagrad.autograd.lifting import array_of
 from portagrad.backend import asarray, backend_of, to_numpy
 from portagrad.errors import ArgumentError, DtypeError, MissingExtraError
@@ -19,6 +19,8 @@ from portagrad.tree import named_leaves, path_name, tree_leaves, tree_unflatten
 
 #: The methods that use second derivatives, as products of the Hessian with a vector.
 SECOND_ORDER = frozenset({"newton-cg", "trust-ncg", "trust-krylov", "trust-constr"})
+#: The methods that want the matrix itself.
+DENSE = frozenset({"dogleg", "trust-exact"})
 #: The methods that use no derivatives.
 WITHOUT_GRADIENT = frozenset({"nelder-mead", "powell", "cobyla", "cobyqa"})
 
@@ -38,7 +40,9 @@ def scipy_minimize(
     `function` returns a single real number. SciPy works with one vector of 64-bit
     numbers on the host; `function` sees x in the structure, library, dtype and
     device of `x0`, and the gradient is taken there. Methods that use second
-    derivatives get products with the Hessian.
+    derivatives get products with the Hessian, or where they want it the matrix. A
+    `hess(x, *args)` or `hessp(x, v, *args)` of one's own gets and returns what
+    `portagrad.hessian` and `portagrad.hvp` do.
 
     Returns SciPy's result, in which `x` and `jac` are trees like `x0`. `callback`
     gets such trees as well. All other keywords (`bounds`, `tol`, `options`, ...) go
@@ -70,12 +74,18 @@ def scipy_minimize(
     def value_only(flat: Any) -> float:
         return float(to_numpy(innermost(asarray(function(_tree(flat, start), *args)))))
 
-    def hessian_product(flat: Any, vector: Any) -> Any:
-        of_x = lambda x: function(x, *args)  # noqa: E731
-        return _flat(hvp(of_x, (_tree(flat, start),), (_tree(vector, start),)))
+    def product(x: Any, v: Any, *args: Any) -> Any:
+        return hvp(lambda x: function(x, *args), (x,), (v,))
 
-    if chosen in SECOND_ORDER and not options.keys() & {"hess", "hessp"}:
-        options["hessp"] = hessian_product
+    if not options.keys() & {"hess", "hessp"}:
+        if chosen in SECOND_ORDER:
+            options["hessp"] = product
+        elif chosen in DENSE:
+            options["hess"] = hessian(function)
+    if callable(own := options.get("hessp")):
+        options["hessp"] = lambda flat, v: _flat(own(_tree(flat, start), _tree(v, start), *args))
+    if callable(matrix := options.get("hess")):
+        options["hess"] = lambda flat: _matrix(matrix(_tree(flat, start), *args), start)
     if callback is not None:
         options["callback"] = lambda xk: callback(_tree(xk, start))
     gradient_free = chosen in WITHOUT_GRADIENT
@@ -121,6 +131,18 @@ def _flat(tree: Any) -> Any:
     """One vector of 64-bit numbers on the host."""
     parts = [numpy.asarray(to_numpy(x), dtype="float64").reshape(-1) for x in tree_leaves(tree)]
     return numpy.concatenate(parts) if parts else numpy.zeros(0)
+
+
+def _matrix(blocks: Any, like: Any) -> Any:
+    """A Hessian as one matrix: of a tree it is a tree of trees, row by row."""
+    sizes = [math.prod(x.shape) for x in tree_leaves(like)]
+    leaves = iter(tree_leaves(blocks))
+    return numpy.block(
+        [
+            [numpy.asarray(to_numpy(next(leaves)), dtype="float64").reshape(n, m) for m in sizes]
+            for n in sizes
+        ]
+    )
 
 
 def _tree(flat: Any, like: Any) -> Any:

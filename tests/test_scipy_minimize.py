@@ -80,3 +80,29 @@ def test_without_scipy_the_error_says_what_to_install(monkeypatch: pytest.Monkey
 def test_a_gradient_of_ones_own_is_for_scipy_itself():
     with pytest.raises(ValueError, match="scipy_minimize: jac is made here"):
         pg.scipy_minimize(lambda x: (x * x).sum(), np.ones(2), jac=lambda x: 2 * x)
+
+
+@pytest.mark.parametrize("method", ["trust-exact", "dogleg", "trust-ncg"])
+@pytest.mark.parametrize("own", [False, True], ids=["found", "given"])
+def test_methods_that_want_the_hessian(method, own):
+    options = {"hess": pg.hessian(rosenbrock)} if own else {}
+    result = pg.scipy_minimize(rosenbrock, np.zeros(3), method=method, **options)
+    np.testing.assert_allclose(result.x, np.ones(3), atol=1e-3)
+
+
+def test_the_hessian_of_a_tree_and_products_of_ones_own():
+    def f(p, scale):
+        return scale * ((p["a"] - 3.0) ** 2).sum() + (p["a"][0] * p["b"][0][0] - 6.0) ** 2
+
+    start, products = {"a": np.ones(2), "b": (np.ones(1),)}, []
+
+    def product(x, v, scale):
+        products.append(x)
+        return pg.hvp(lambda p: f(p, scale), (x,), (v,))
+
+    for options in ({"method": "trust-exact"}, {"method": "trust-ncg", "hessp": product}):
+        result = pg.scipy_minimize(f, start, (2.0,), **options)
+        np.testing.assert_allclose(result.x["a"], [3.0, 3.0], atol=1e-5)
+        np.testing.assert_allclose(result.x["b"][0], [2.0], atol=1e-5)
+    assert products
+    assert products[0].keys() == start.keys()

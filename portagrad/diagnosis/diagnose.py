@@ -119,7 +119,7 @@ def _wanted(
     if isinstance(found, dict) and found and set(found) <= {names[i] for i in able}:
         return [names.index(name) for name in found]
     whole = isinstance(found, (tuple, list)) and not isinstance(args[able[0]], (tuple, list))
-    if whole and 1 <= len(found) <= len(able):
+    if whole and found:
         return able[: len(found)]
     return able[:1]
 
