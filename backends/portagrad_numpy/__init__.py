@@ -15,6 +15,15 @@ from portagrad_numpy.pool import POOL
 from portagrad_numpy.pullbacks import PULLBACKS
 
 
+def _writeable(base: Any) -> bool:
+    """May somebody change the memory of this base of an array?"""
+    while isinstance(base, numpy.ndarray):
+        if base.flags.writeable:
+            return True
+        base = base.base
+    return base is not None
+
+
 class NumpyBackend(Backend):
     """NumPy, through array-api-compat."""
 
@@ -82,7 +91,9 @@ class NumpyBackend(Backend):
         return result
 
     def snapshot(self, x: Any) -> Array:
-        return cast(Array, x.copy() if x.flags.writeable else x)
+        # A view that cannot be written to, as broadcast_to makes, changes with its base.
+        fixed = not x.flags.writeable and (x.base is None or not _writeable(x.base))
+        return cast(Array, x if fixed else x.copy())
 
     def may_share(self, view: Any, base: Any) -> bool:
         return view.base is not None and bool(numpy.may_share_memory(view, base))

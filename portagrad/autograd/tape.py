@@ -126,6 +126,8 @@ class Tape(Trace):
             bit += bit
         if plain:
             values = list(without_host_scalars(values))
+            if primitive.multiple and primitive.variadic:  # a result may be a view of one of them
+                values = [snapshot(v) if plain >> i & 1 else v for i, v in enumerate(values)]
         skipped = watch is not None and watch.skips(self.id)
         if skipped and watch and watch.captured is not None:
             watch.captured.extend((self, parent) for parent in parents)

@@ -101,6 +101,24 @@ def test_one_buffer_filled_anew_in_a_loop():
     np.testing.assert_array_equal(pg.grad(f)(np.asarray(X)), [1.0, 2.0, 3.0, 0.0])
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, c: xp.multiply(*xp.broadcast_arrays(x, c)),
+        lambda x, c: xp.multiply(*xp.meshgrid(x, c)) / 4,
+        lambda x, c: xp.multiply(xp.broadcast_to(c, (2, 4)), x) / 2,
+        lambda x, c: xp.multiply(xp.asarray(c), x),
+    ],
+)
+def test_a_view_of_a_constant_does_not_follow_its_owner(function, backend):
+    owned = array([2.0] * 4)
+    x = pg.tensor(array(X), requires_grad=True)
+    y = xp.sum(function(x, owned))
+    overwrite(owned, 9.0)
+    y.backward()
+    np.testing.assert_allclose(pg.to_numpy(x.grad), [2.0] * 4)
+
+
 def test_an_argument_that_is_no_input_may_be_changed_while_the_function_runs():
     scale, more = np.full(4, 2.0), np.full(4, 3.0)
 
