@@ -67,6 +67,9 @@ class NumpyBackend(Backend):
                 return run(*operands, out=POOL.take(first.shape, first.dtype))
         return run(*operands)
 
+    def release_memory(self) -> None:
+        POOL.clear()
+
     def array_types(self) -> tuple[type[Any], ...]:
         return (numpy.ndarray,)
 

@@ -318,6 +318,9 @@ class Backend:
         """What a backend that is ready does without, in a sentence; empty where it has all."""
         return ""
 
+    def release_memory(self) -> None:
+        """Give back what is kept for arrays to come; nothing where nothing is."""
+
     # --- is it usable? ---------------------------------------------------------
 
     def check_import(self) -> None:

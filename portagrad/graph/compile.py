@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from portagrad.backend import Backend
+from portagrad.backend.dispatch import backend_of_type
 from portagrad.graph import host
 from portagrad.graph.device import Device, capturing
 from portagrad.graph.entry import entry, left, reused
@@ -34,7 +36,11 @@ class Plan:
 
     def _first_run(self, *inputs: Any) -> Any:
         """Compile, and then run."""
+        forget = self.forget
         self.compile()
+        forget()
+        for backend in self._backends():
+            backend.release_memory()  # the room that recording, which is eager work, took
         return self.run(*inputs, *[None] * sum(i is not None for i in self.memory))
 
     def compile(self) -> None:
@@ -54,6 +60,12 @@ class Plan:
         self.entry, self.forget = entry(self.recording, self.run, self.memory)
         self.compiled = True
         self.seconds = time.perf_counter() - started
+
+    def _backends(self) -> set[Backend]:
+        """The libraries of the inputs."""
+        kinds = {v.kind for v in self.graph.inputs if v.kind is not None and not v.is_number}
+        found = {backend_of_type(kind) for kind in kinds}
+        return {backend for backend in found if backend is not None}
 
     def _aside(self, *inputs: Any) -> Any:
         """Run while another thread is at work in the plan's buffers."""

@@ -107,6 +107,34 @@ def _linear(b: Builder, o: Operation, inputs: list[Any]) -> Slot | None:
     return ufuncs.elementwise(b, "add", (y, bias), shape, dtype)
 
 
+def _turned(b: Builder, x: Slot) -> Slot:
+    """The transpose of a matrix: a view, and of a view its base."""
+    if x.kind == "view" and x.expression == "{}.T" and x.base is not None:
+        return x.base
+    return b.view(x, x.shape[::-1], "{}.T")
+
+
+def _linear_x_backward(b: Builder, o: Operation, inputs: list[Any]) -> Slot | None:
+    g, weight = inputs
+    if len(g.shape) != 2 or 0 in (*g.shape, *weight.shape):
+        return None
+    return ufuncs.product(b, g, _turned(b, weight), o.output.shape, o.output.dtype)
+
+
+def _linear_weight_backward(b: Builder, o: Operation, inputs: list[Any]) -> Slot | None:
+    g, x = inputs
+    if len(g.shape) != 2 or len(x.shape) != 2 or 0 in (*g.shape, *x.shape):
+        return None
+    return ufuncs.product(b, _turned(b, x), g, o.output.shape, o.output.dtype)
+
+
+def _linear_bias_backward(b: Builder, o: Operation, inputs: list[Any]) -> Slot | None:
+    (g,) = inputs
+    if len(g.shape) != 2 or 0 in g.shape or ufuncs.spread_base(g) is not g:
+        return None
+    return ufuncs.reduced(b, "sum", g, (0,), False, o.output.shape, o.output.dtype)
+
+
 # --- losses ----------------------------------------------------------------------------
 
 
@@ -276,6 +304,9 @@ LOWERINGS: dict[str, Callable[[Builder, Operation, list[Any]], Any]] = {
     "relu": _relu,
     "relu_backward": _relu_backward,
     "linear": _linear,
+    "linear_x_backward": _linear_x_backward,
+    "linear_weight_backward": _linear_weight_backward,
+    "linear_bias_backward": _linear_bias_backward,
     "mse": _mse,
     "mse_backward": _mse_backward,
     "cross_entropy": _cross_entropy,

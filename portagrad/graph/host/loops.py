@@ -170,7 +170,9 @@ def source(
         assert out is not None
         kind = TYPES[out.dtype]
         inside = [x.dtype for x in step.operands if type(x) is Slot and x.dtype is not None]
-        given = [name(x, inside[0] if inside else out.dtype) for x in step.operands]
+        # A number is one of its neighbours' type; in `where` the first of those is a condition.
+        common = out.dtype if step.name == "where" or not inside else inside[0]
+        given = [name(x, common) for x in step.operands]
         text = EXPRESSIONS[step.name].replace("T(", f"{kind}(").replace("_t(", f"_{kind}(")
         text = text.format(*given)
         names[out] = f"v{n}"

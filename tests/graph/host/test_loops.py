@@ -65,7 +65,8 @@ class TestLoops:
         def f(x: Any, y: Any) -> Any:
             high = xp.maximum(x, y)
             low = xp.minimum(x, 0.3)
-            return xp.where(xp.logical_and(x > y, xp.isfinite(x)), high, low * 2), xp.isnan(x + y)
+            chosen = xp.where(xp.logical_and(x > y, xp.isfinite(x)), high, low * 2)
+            return chosen, xp.isnan(x + y), xp.where(x > y, xp.exp(low), 0.25)
 
         x, y = arrays(dtype, (64,), (64,))
         x[::7], y[::5], x[3] = np.nan, np.nan, np.inf
