@@ -33,16 +33,19 @@ BACKENDS = [
 
 _MASK = "what a mask of dask picks has a shape that is known only once it is computed"
 _LACKS = "dask.array.linalg does not have it"
+_REDUCED = "dask has the reduced decomposition of one matrix alone"
 _ONE = "dask has it for one matrix, and not for stacks of them"
 
 #: What a library itself cannot do, by test: it raises, and must do so by name.
 SHORTFALLS: dict[str, dict[str, str]] = {
     "dask": {
         r"a[_ ]mask|a_key_made_of_tensors|empty selection|nonzero": _MASK,
-        r"unique_|distinct values": _MASK,
+        r"unique_|distinct values|share_evenly": _MASK,
+        r"symmetric_matrix_put_together|names_of_the_standard": _LACKS,
+        r"complete_qr|any_matrix_put_together_again.*True": _REDUCED,
         r"linalg\.(cross|det|eig|eigh|eigvals|eigvalsh|pinv\d?|slogdet)\b": _LACKS,
         r"linalg\.(cholesky|inv|matrix_norm|qr|solve|svdvals)\b|matrix_power": _ONE,
-        r"linalg\.(svd|matrix_rank)\b": "dask has the reduced decomposition of one matrix alone",
+        r"linalg\.(svd|matrix_rank)\b": _REDUCED,
         r"searchsorted": "dask takes no sorter",
         r"\brepeat\b": "dask repeats every element equally often",
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
@@ -21,7 +22,10 @@ def _compat() -> Any:
 
 def take(x: Any, indices: Any, /, *, axis: int | None = None) -> Any:
     """Elements along an axis, which a vector need not name."""
-    return _dask().take(x, indices, axis=0 if axis is None and x.ndim == 1 else axis)
+    with warnings.catch_warnings():
+        # dask 2026.8 gives the numbers of chunks the dtype of x, and NumPy warns of complex ones.
+        warnings.simplefilter("ignore", numpy.exceptions.ComplexWarning)
+        return _dask().take(x, indices, axis=0 if axis is None and x.ndim == 1 else axis)
 
 
 def take_along_axis(x: Any, indices: Any, /, *, axis: int = -1) -> Any:

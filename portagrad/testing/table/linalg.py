@@ -169,7 +169,15 @@ ROWS = [
     Row("linalg.outer", (call(array(3), array(2)), call(array(0), array(2))), complex=True),
     Row("linalg.pinv", _ANY, through=_regular, complex=True),
     Row("linalg.pinv", _LOW_RANK, through=_low_rank, complex=True),
-    Row("linalg.qr", (*_ANY, call(array(2, 3), mode="complete")), through=_regular, complex=True),
+    Row(
+        "linalg.qr",
+        (*_ANY, call(array(2, 3), mode="complete")),
+        through=_regular,
+        complex=True,
+        unlike={
+            "dask": "its factors have other signs than LAPACK's, which the table cannot compare"
+        },
+    ),
     Row("linalg.slogdet", _SQUARE, through=_regular, complex=True),
     Row("linalg.solve", _SYSTEMS, through=_regular, complex=True),
     Row(
