@@ -91,7 +91,7 @@ NO_STATIC: dict[str, Any] = {}
 class Trace:
     """One ongoing look at a program: a tape, a forward pass, a recording."""
 
-    __slots__ = ("decided", "id", "read")
+    __slots__ = ("branched", "decided", "id", "read")
 
     def __init__(self, id: int | None = None) -> None:
         self.id = fresh_id() if id is None else id
@@ -99,6 +99,8 @@ class Trace:
         self.read = False
         #: Has it been compared, rounded or ranked, so that a program may have branched on it?
         self.decided = False
+        #: Has a constant, as comparisons return, been read into plain Python?
+        self.branched = False
 
     def reading(self) -> None:
         """A value of this trace that is no constant is about to become a Python number."""

@@ -89,7 +89,9 @@ class ArrayObject(Methods):
         """The innermost array, on its way to plain Python."""
         x: Any = self
         while type(x) in traced_types:
-            if not x.is_constant():
+            if x.is_constant():
+                x.trace.branched = True
+            else:
                 x.trace.reading()
             x = x.value
         return x

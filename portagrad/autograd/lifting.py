@@ -128,7 +128,7 @@ def refuse_lost(results: list[Any], trace: Trace, name: str) -> None:
             f"read if it is meant to be a constant"
         )
     found = [x for x in results if isinstance(x, float) and math.isfinite(x) and x % 1]
-    if trace.decided and found:
+    if trace.decided and trace.branched and found:
         raise NotDifferentiableError(
             f"{name} compared values that depend on its arguments, and returned {found[0]}, which "
             f"has no connection to them. Where a search by comparisons found it, its derivative "
