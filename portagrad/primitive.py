@@ -270,6 +270,7 @@ class Primitive:
         parameters = list(signature.parameters.values())
         self.name = body.__name__
         self.body = body
+        self.parameters = parameters
         self.function: Callable[..., Any] = body  # replaced by the dispatching wrapper
         self.constant = constant
         self.fusible = fusible
@@ -816,7 +817,7 @@ def _written_out(record: Primitive, traced: Callable[..., Any]) -> Callable[...,
                 return traced((x, weight, bias), {})
             return run(x, weight, bias)
     """
-    parameters = inspect.signature(record.body).parameters.values()
+    parameters = record.parameters
     declared = [
         p.name if p.name not in record.defaults else f"{p.name}=default_{p.name}"
         for p in parameters
