@@ -420,7 +420,9 @@ class Primitive:
     def on_arrays(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Call on plain arrays."""
         try:
-            if not HOST_SCALARS.isdisjoint(map(type, (*args, *keywords.values()))):
+            if len(self.operands) > 1 and not HOST_SCALARS.isdisjoint(
+                map(type, (*args, *keywords.values()))
+            ):
                 numbers = without_host_scalars((*args, *keywords.values()))
                 args, rest = numbers[: len(args)], numbers[len(args) :]
                 keywords = dict(zip(keywords, rest, strict=True))
