@@ -14,8 +14,10 @@ from typing import Any
 
 from portagrad.graph.host.steps import BITS, Program, Slot, Step
 
-#: Arrays below this many elements are done in one go.
-SMALLEST = 1 << 16
+#: Arrays below this many elements are done in one go: they fit into the cache as they are.
+SMALLEST = 1 << 18
+#: From this many elements on, a group is looked for so that it can become a native loop.
+LARGE = 1 << 16
 
 
 @dataclass(eq=False)
@@ -56,28 +58,25 @@ def grouped(steps: list[Step], compiles: Callable[[Group], bool] | None = None) 
     `compiles` says of a group whether it becomes one native loop; small groups are
     worth being groups only if they do.
     """
-    if compiles is not None:
-        small = [
-            unit
-            for unit in _in_units(steps, 2)
-            if isinstance(unit, Group) and not _is_large(unit) and compiles(unit)
-        ]
-        if not small:  # as the program has them: what was made last is still in the cache
-            units = _in_units(steps, SMALLEST)
-        else:
-            units = []
-            for unit in _in_units(steps, 2):
-                plain = isinstance(unit, Group) and not _is_large(unit) and not compiles(unit)
-                units.extend(unit.steps if plain and isinstance(unit, Group) else [unit])
-        for unit in units:
-            if isinstance(unit, Group):
-                unit.native = compiles(unit)
-        return units
-    return _in_units(steps, SMALLEST)
+    if compiles is None:
+        return _in_units(steps, SMALLEST)
+    found = _in_units(steps, 2)
+    if not any(isinstance(u, Group) and not _is_large(u) and compiles(u) for u in found):
+        # As the program has the small steps: what was made last is still in the cache.
+        found = _in_units(steps, LARGE)
+    units: list[Unit] = []
+    for unit in found:
+        if isinstance(unit, Group):
+            unit.native = compiles(unit)
+            if not unit.native and math.prod(unit.shape) < SMALLEST:
+                units.extend(unit.steps)
+                continue
+        units.append(unit)
+    return units
 
 
 def _is_large(group: Group) -> bool:
-    return math.prod(group.shape) >= SMALLEST
+    return math.prod(group.shape) >= LARGE
 
 
 def _in_units(steps: list[Step], smallest: int) -> list[Unit]:
