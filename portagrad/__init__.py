@@ -21,6 +21,7 @@ from portagrad import optim as optim
 from portagrad.autograd import Tensor as Tensor
 from portagrad.autograd import absorbing_zeros as absorbing_zeros
 from portagrad.autograd import checkpoint as checkpoint
+from portagrad.autograd import constant as constant
 from portagrad.autograd import custom_jvp as custom_jvp
 from portagrad.autograd import custom_vjp as custom_vjp
 from portagrad.autograd import detect_anomaly as detect_anomaly
@@ -55,6 +56,7 @@ from portagrad.backend import to_numpy as to_numpy
 from portagrad.backend import use_backend as use_backend
 from portagrad.initializers import manual_seed as manual_seed
 from portagrad.minimize import scipy_minimize as scipy_minimize
+from portagrad.primitive import primitive as primitive
 
 if _typing.TYPE_CHECKING:
     from portagrad import testing as testing
@@ -83,6 +85,7 @@ __all__ = [
     "Tensor",
     "absorbing_zeros",
     "checkpoint",
+    "constant",
     "custom_jvp",
     "custom_vjp",
     "detect_anomaly",
@@ -90,6 +93,7 @@ __all__ = [
     "fixed_point",
     "grad",
     "no_grad",
+    "primitive",
     "root",
     "scipy_minimize",
     "stop_gradient",

@@ -276,6 +276,8 @@ class Primitive:
         self.fusible = fusible
         self.elementwise = elementwise
         self.operands = tuple(p.name for p in parameters if "Array" in str(p.annotation))
+        if not self.operands:  # a user's, without annotations
+            self.operands = tuple(p.name for p in parameters if _may_be_operand(p))
         self.statics = tuple(p.name for p in parameters if p.name not in self.operands)
         self.defaults = {
             p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty
@@ -480,6 +482,15 @@ class Primitive:
                 f"{active_line()}"
             )
         return error
+
+
+def _may_be_operand(parameter: inspect.Parameter) -> bool:
+    named = parameter.kind in (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    )
+    empty = inspect.Parameter.empty
+    return named and parameter.default is empty and parameter.annotation is empty
 
 
 def _or_body(fused: Callable[..., Any], body: Callable[..., Any]) -> Callable[..., Any]:
@@ -881,7 +892,16 @@ def primitive(body: Callable[P, R]) -> PrimitiveFunction[P, R]:
     """Make `body` a primitive: it is traced as one step and needs a stated rule.
 
     Operands are the parameters annotated `Array` (`Arrays` for a list of
-    them); all others are static. The body only ever sees plain arrays.
+    them), or, where nothing is, the positional ones without a default; all
+    others are static. The body only ever sees plain arrays.
+
+    >>> import portagrad as pg
+    >>> @pg.primitive
+    ... def cube(x):
+    ...     return x**3
+    >>> cube.defvjp(x=lambda g, x: g * 3 * x**2)
+    >>> pg.grad(cube)(2.0)
+    array(12.)
     """
     return _declare(body)
 

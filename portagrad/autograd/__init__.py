@@ -21,6 +21,7 @@ from portagrad.autograd.modes import no_grad as no_grad
 from portagrad.autograd.pullback import linearize as linearize
 from portagrad.autograd.pullback import vjp as vjp
 from portagrad.autograd.tensor import Tensor as Tensor
+from portagrad.autograd.tensor import constant as constant
 from portagrad.autograd.tensor import tensor as tensor
 from portagrad.autograd.transforms import grad as grad
 from portagrad.autograd.transforms import value_and_grad as value_and_grad

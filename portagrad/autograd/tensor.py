@@ -16,6 +16,7 @@ from portagrad.autograd.tape import Extra, Node, Tape, binary_operation, tensors
 from portagrad.backend import Backend, asarray, backend_of
 from portagrad.errors import BackwardError, DtypeError, NotDifferentiableError, ShapeError
 from portagrad.primitive import innermost, traced_types
+from portagrad.tree import tree_map
 
 
 class Tensor(ArrayObject):
@@ -273,6 +274,29 @@ def new_tape() -> Tape:
 def new_leaf(value: Any, tape: Tape) -> Tensor:
     """An array as an input that a tape differentiates with respect to."""
     return Tensor(value, tape, leaf_node(value))
+
+
+def constant(x: Any) -> Any:
+    """Arrays as Tensors that no gradient flows to; x: an array, or a container of them.
+
+    For what a function captures and code in it asks for its namespace, together with
+    something that is being differentiated: `array_namespace` refuses arrays of two kinds.
+
+    >>> import numpy as np
+    >>> from array_api_compat import array_namespace
+    >>> from portagrad import grad
+    >>> def scaled(x, weights):
+    ...     return array_namespace(x, weights).sum(x * weights)
+    >>> weights = constant(np.asarray([2.0, 3.0]))
+    >>> grad(lambda x: scaled(x, weights))(np.ones(2))
+    array([2., 3.])
+    """
+
+    def lift(leaf: Any) -> Any:
+        plain = type(leaf) not in traced_types and hasattr(leaf, "dtype")
+        return tensor(leaf) if plain else leaf
+
+    return tree_map(lift, x)
 
 
 def tensor(

@@ -7,6 +7,7 @@ import pytest
 
 import portagrad as pg
 from portagrad import array_api as xp
+from portagrad.errors import NotDifferentiableError
 
 
 @pg.custom_vjp
@@ -328,3 +329,39 @@ def test_a_checkpointed_chain_of_200_layers(transform):
         tracemalloc.stop()
     np.testing.assert_array_equal(*gradients)
     assert peaks[1] < peaks[0] / 5
+
+
+def test_a_primitive_of_ones_own_takes_part_in_every_transform(backend):
+    @pg.primitive
+    def cube(x):
+        return x**3
+
+    cube.defvjp(x=lambda g, x: g * 3 * x**2)
+    x = pg.asarray([1.0, -2.0], dtype="float32")
+    assert pg.to_numpy(pg.grad(lambda x: xp.sum(cube(x)))(x)).tolist() == [3.0, 12.0]
+    assert pg.to_numpy(pg.jvp(cube, (x,), (x,))[1]).tolist() == [3.0, -24.0]
+    second = pg.grad(lambda x: xp.sum(pg.grad(lambda x: xp.sum(cube(x)))(x)))
+    assert pg.to_numpy(second(x)).tolist() == [6.0, -12.0]
+
+
+def test_a_primitive_with_no_rule_says_so():
+    @pg.primitive
+    def cube(x):
+        return x**3
+
+    with pytest.raises(NotDifferentiableError, match="cube has no derivative"):
+        pg.grad(cube)(2.0)
+
+
+def test_constants_are_tensors_that_code_with_a_namespace_takes(backend):
+    from array_api_compat import array_namespace
+
+    x = pg.asarray([1.0, 2.0], dtype="float32")
+    weights = pg.constant({"w": pg.asarray([3.0, 4.0], dtype="float32"), "n": 2})
+
+    def f(x):
+        return array_namespace(x, weights["w"]).sum(x * weights["w"]) * weights["n"]
+
+    assert pg.to_numpy(pg.grad(f)(x)).tolist() == [6.0, 8.0]
+    assert weights["n"] == 2
+    assert not weights["w"].requires_grad
