@@ -33,8 +33,10 @@ OF_MANY_LENGTHS = {
 }
 
 
-@pytest.fixture(params=["numpy", "array_api_strict", "torch"])
+@pytest.fixture(params=["numpy", "array_api_strict", "torch", "jax"])
 def library(request):
+    if request.param == "jax" and request.config.getoption("--tables") != "every":
+        pytest.skip("JAX compiles every operation, which takes minutes: --tables every")
     pytest.importorskip(request.param)
     with use_backend(request.param) as backend, warnings.catch_warnings():
         warnings.simplefilter("ignore")
