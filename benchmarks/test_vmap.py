@@ -9,12 +9,11 @@ are 103 MB of new memory. Writing one number into each element of a new array of
 floor; to multiply on the way, as the outer products are made, costs what NumPy's `multiply` does.
 A smaller network shows what is left of the bookkeeping. Figures are medians of the rounds.
 
-On a machine with two shared cores (one thread, OPENBLAS_NUM_THREADS=1): vmap 20 ms, of which all
-but the 103 MB is 1.7 ms; the floor 11.5 ms (3.9 ms into memory that is there already: two thirds
-are page faults); a loop of `grad` 140 ms. That is 7 times, and 12 times is the most there is while
-NumPy hands every large array back to the system. With glibc told to keep memory
-(MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=8589934592) vmap takes 15.5 ms. On the
-small network it is 70 times.
+On a machine with two shared cores (one thread, OPENBLAS_NUM_THREADS=1): vmap 11.7 ms into memory
+used before (20 ms while every result was new memory: two thirds of writing there are page
+faults), all but the 103 MB of it 1.7 ms; a loop of `grad` 118 ms, stacked 141 ms. That is 12
+times. NumPy's quickest way to write outer products takes 8.7 ms, so 14 times is the most one thread
+can have. On the small network it is 70 times.
 """
 
 from __future__ import annotations

@@ -120,6 +120,21 @@ def _rows(x: Any) -> Any:
     return x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
+def outer_products(columns: Any, lines: Any, /) -> Any:
+    """Columns (..., n, 1) times lines (..., 1, m): einsum writes twice as fast as multiply."""
+    if not (type(columns) is type(lines) is numpy.ndarray and columns.dtype == lines.dtype):
+        return columns * lines
+    shape = (
+        *numpy.broadcast_shapes(columns.shape[:-2], lines.shape[:-2]),
+        columns.shape[-2],
+        lines.shape[-1],
+    )
+    place = room(shape, columns.dtype) if columns.dtype.char in "fd" else None
+    if place is None:
+        return columns * lines
+    return numpy.einsum("...i,...j->...ij", columns[..., 0], lines[..., 0, :], out=place)
+
+
 def linear_x_backward(g: Any, weight: Any) -> Any:
     """g Wᵀ."""
     if g.ndim != 2:
@@ -326,6 +341,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "linear_bias_backward": linear_bias_backward,
     "linear_weight_backward": linear_weight_backward,
     "linear_x_backward": linear_x_backward,
+    "outer_products": outer_products,
     "mse": mse,
     "mse_backward": mse_backward,
     "relu": relu,

@@ -8,6 +8,7 @@ from typing import Any
 from portagrad import array_api as xp
 from portagrad.batching.kinds import aligned, by_element, stacked
 from portagrad.batching.rule import Call, rule
+from portagrad.kernels.linear import outer_products
 
 stacked(xp.matrix_transpose, core=2)
 
@@ -34,7 +35,7 @@ def _matmul(call: Call) -> Any:
 
 def _products(x1: Any, x2: Any) -> Any:
     """Stacks of products; of a column and a row it is a product of elements."""
-    return xp.multiply(x1, x2) if x1.shape[-1] == 1 else xp.matmul(x1, x2)
+    return outer_products(x1, x2) if x1.shape[-1] == 1 else xp.matmul(x1, x2)
 
 
 @rule(xp.vecdot)

@@ -27,6 +27,7 @@ from portagrad.kernels.linear import (
     linear_bias_backward,
     linear_weight_backward,
     linear_x_backward,
+    outer_products,
 )
 from portagrad.kernels.loss import (
     bce,
@@ -72,6 +73,7 @@ __all__ = [
     "linear_x_backward",
     "linear_weight_backward",
     "linear_bias_backward",
+    "outer_products",
     "sigmoid_backward",
     "tanh_backward",
     "relu_backward",

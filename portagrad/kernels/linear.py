@@ -34,6 +34,15 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     return y if bias is None else xp.add(y, bias)
 
 
+@kernel
+def outer_products(columns: Array, lines: Array, /) -> Array:
+    """Each column times the line beside it: (..., n, 1) and (..., 1, m) to (..., n, m).
+
+    The gradients of a weight, example by example: they are bound by writing them down.
+    """
+    return xp.multiply(columns, lines)
+
+
 def rows(x: Any) -> Any:
     """All leading axes as one, so that the last is a matrix row: (..., n) to (N, n).
 

@@ -41,6 +41,8 @@ class Case:
 
 CASES = [
     Case("linear", (normal(4, 3), normal(3, 2)), (0, 1)),
+    Case("outer_products", (normal(4, 3, 1), normal(4, 1, 2)), (0, 1)),
+    Case("outer_products", (normal(3, 1), normal(4, 1, 2)), (0, 1)),
     Case("linear", (normal(4, 3), normal(3, 2), normal(2)), (0, 1, 2)),
     Case("linear", (normal(3), normal(3, 2), normal(2)), (0, 1, 2)),
     Case("linear", (normal(2, 3, 4), normal(4, 2), normal(2)), (0, 1, 2)),
