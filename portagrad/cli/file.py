@@ -30,10 +30,13 @@ def loaded(path: Path) -> dict[str, Any]:
         raise Refusal(f"{path}: the file's name must end in .py")
     module = importlib.util.module_from_spec(specification)
     sys.modules["checked_file"] = module
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # no folder beside the file
     try:
         specification.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         raise Refusal(f"{path} failed as it was loaded: {told(error, str(path))}") from None
+    finally:
+        sys.dont_write_bytecode = before
     return vars(module)
 
 
