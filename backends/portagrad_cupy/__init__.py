@@ -48,12 +48,6 @@ class CupyBackend(Backend):
         return self._fused
 
     @cached_property
-    def pullbacks(self) -> Mapping[str, Mapping[str, Callable[..., Any]]]:  # type: ignore[override]
-        found: Mapping[str, Mapping[str, Callable[..., Any]]]
-        found = import_module("portagrad_cupy.pullbacks").PULLBACKS
-        return found
-
-    @cached_property
     def capturing(self) -> Capturing:
         return cast(Capturing, import_module("portagrad_cupy.graphs").CudaGraphs())
 

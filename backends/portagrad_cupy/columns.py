@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import Any
 
@@ -11,6 +12,11 @@ from portagrad_cupy.source import TYPES, function
 
 #: Columns and rows of a block of threads, as columns.cu has them.
 COLUMNS, ROWS = 32, 8
+
+
+def linear_bias_backward(g: Any) -> Any:
+    """db = Σ g over all leading axes."""
+    return column_sum(g.reshape(math.prod(g.shape[:-1]), g.shape[-1]))
 
 
 def column_sum(x: Any) -> Any:

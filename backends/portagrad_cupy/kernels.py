@@ -16,7 +16,7 @@ from typing import Any
 
 import cupy
 
-from portagrad_cupy import products, rows
+from portagrad_cupy import columns, products, rows
 
 # Half precision is a type for storage only: what is computed is computed in float.
 _WIDE = """
@@ -118,6 +118,7 @@ KERNELS: Mapping[str, Callable[..., Any]] = MappingProxyType(
             tanh_backward,
             relu,
             relu_backward,
+            columns.linear_bias_backward,
             products.linear,
             products.matmul,
             rows.softmax,
