@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from benchmarks.peers.rounds import FLOOR, LIBRARIES, PARTS, PRODUCTS, Row
-from portagrad.bench.report import processor
+from portagrad.bench.report import machine, processor
 from portagrad.plot import BLUE, GRID, INK, ORANGE, QUIET, RED
 
 PACKAGES = ("numpy", "portagrad", "torch", "jax", "autograd", "mygrad", "numba")
@@ -52,12 +51,7 @@ def document(rows: Sequence[Row], threads: int) -> dict[str, Any]:
     """Everything about a run that can be written as JSON."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {
-            "platform": platform.platform(),
-            "processor": processor(),
-            "cores": os.cpu_count(),
-            "threads": threads,
-        },
+        "machine": machine() | {"threads": threads},
         "versions": {"python": platform.python_version()} | _versions(),
         "rows": [asdict(row) for row in rows],
     }

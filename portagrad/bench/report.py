@@ -73,14 +73,21 @@ def table(rows: Sequence[Row]) -> str:
     return "\n".join(text)
 
 
+def machine() -> dict[str, Any]:
+    """What figures were measured on."""
+    return {
+        "platform": platform.platform(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+    }
+
+
 def document(rows: Sequence[Row]) -> dict[str, Any]:
     """Everything about a run that can be written as JSON."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": {
-            "platform": platform.platform(),
-            "processor": processor(),
-            "cores": os.cpu_count(),
+        "machine": machine()
+        | {
             "threads": {name: os.environ[name] for name in THREADS if name in os.environ},
             "pinned": pinned(),
         },

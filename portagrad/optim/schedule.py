@@ -53,12 +53,8 @@ class Constant:
 
 
 @dataclass(frozen=True)
-class Linear:
-    """From `rate` in a straight line to `last`, which step number `steps` reaches.
-
-    >>> [Linear(1.0, steps=4)(step) for step in (0, 1, 3, 4, 100)]
-    [1.0, 0.75, 0.25, 0.0, 0.0]
-    """
+class _Descent:
+    """What goes from `rate` to `last` in a number of steps."""
 
     rate: float
     steps: int
@@ -69,14 +65,21 @@ class Linear:
         _rate(self, "last", zero=True)
         _count(self, "steps")
 
+
+class Linear(_Descent):
+    """From `rate` in a straight line to `last`, which step number `steps` reaches.
+
+    >>> [Linear(1.0, steps=4)(step) for step in (0, 1, 3, 4, 100)]
+    [1.0, 0.75, 0.25, 0.0, 0.0]
+    """
+
     def __call__(self, step: int) -> float:
         """The rate of a step."""
         part = min(step / self.steps, 1.0)
         return self.rate * (1 - part) + self.last * part
 
 
-@dataclass(frozen=True)
-class Cosine:
+class Cosine(_Descent):
     """From `rate` along half a cosine to `last`, which step number `steps` reaches.
 
     last + (rate - last) (1 + cos(π step / steps)) / 2: Loshchilov and Hutter,
@@ -86,15 +89,6 @@ class Cosine:
     >>> [round(Cosine(1.0, steps=4)(step), 3) for step in (0, 1, 2, 4, 100)]
     [1.0, 0.854, 0.5, 0.0, 0.0]
     """
-
-    rate: float
-    steps: int
-    last: float = 0.0
-
-    def __post_init__(self) -> None:
-        _rate(self, "rate")
-        _rate(self, "last", zero=True)
-        _count(self, "steps")
 
     def __call__(self, step: int) -> float:
         """The rate of a step."""
