@@ -1,0 +1,195 @@
+"""Rules, and what a tape keeps for them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from portagrad.backend import backend_of
+from portagrad.errors import NotDifferentiableError
+
+if TYPE_CHECKING:
+    from portagrad.primitive.record import Primitive
+
+Formula = Callable[..., Any]
+
+
+class Rule:
+    """A formula and, for each of its parameters, where the value comes from."""
+
+    def __init__(self, primitive: Primitive, formula: Formula) -> None:
+        self.formula = formula
+        self.sources = tuple(
+            self._source(primitive, name) for name in inspect.signature(formula).parameters
+        )
+
+    @staticmethod
+    def _source(primitive: Primitive, name: str) -> tuple[str, Any]:
+        operand, _, part = name.rpartition("_")
+        if name == "out" or name in _GIVEN:
+            return name, None
+        if name in primitive.operands:
+            kind = "all" if primitive.variadic else "operand"
+            return kind, primitive.operands.index(name)
+        if operand in primitive.operands and part in ("shape", "dtype"):
+            kind = "shapes" if primitive.variadic else part
+            return kind, primitive.operands.index(operand)
+        if name in primitive.statics:
+            return "static", name
+        raise TypeError(
+            f"{primitive.name}.defvjp: a formula names {name!r}, which is neither g, out, "
+            f"an operand ({', '.join(primitive.operands)}), an operand's shape, nor an argument"
+        )
+
+
+class Plan:
+    """For one set of operands that want a gradient: what to keep, what to compute.
+
+    `keep(values, out, static)` picks what the formulas name, once, on the way
+    forward (`pick(*values, out)` where there are no statics); `pull(g, kept)`
+    gives one contribution per operand in `wanted`. They are compiled from one-line
+    expressions: this is the tape's inner loop.
+    """
+
+    __slots__ = (
+        "holds", "keep", "mask", "pick", "primitive", "pull", "pulls", "select", "sources",
+        "wanted",
+    )  # fmt: skip
+
+    def __init__(self, primitive: Primitive, mask: int) -> None:
+        self.primitive = primitive
+        self.mask = mask
+        self.wanted = tuple(i for i in range(mask.bit_length()) if mask >> i & 1)
+        rules = self._rules(primitive.rules)
+        kept = [source for rule in rules for source in rule.sources if source[0] not in _GIVEN]
+        self.sources = tuple(dict.fromkeys(kept))
+        #: The operands that are kept themselves, as bits.
+        self.holds = sum({1 << key for kind, key in self.sources if kind == "operand"})
+        if any(kind == "all" for kind, _ in self.sources):
+            self.holds = -1
+        picks = "".join(_EXPRESSIONS[kind].format(key) + ", " for kind, key in self.sources)
+        scope = {"defaults": primitive.defaults}
+        self.keep: Callable[..., tuple[Any, ...]] = eval(
+            f"lambda values, out, static: ({picks})", scope
+        )
+        #: Of one node for each operand, those that want a gradient.
+        nodes = [f"n{i}" for i in range(len(primitive.operands))]
+        picked = "".join(f"n{i}, " for i in self.wanted)
+        self.select: Callable[..., tuple[Any, ...]] = (
+            tuple if primitive.variadic else eval(f"lambda {', '.join(nodes)}: ({picked})")
+        )
+        #: None where nothing is kept, and with statics.
+        self.pick: Callable[..., tuple[Any, ...]] | None = None
+        if picks and not primitive.statics:
+            for i in range(len(primitive.operands)):
+                picks = picks.replace(f"values[{i}]", f"x{i}")
+            names = "".join(f"x{i}, " for i in range(len(primitive.operands)))
+            self.pick = eval(f"lambda {names}out: ({picks})")
+        self.pull = self._compile(rules)
+        #: The same by the type of g, as the backend of that type does it fastest.
+        self.pulls: dict[type, Callable[..., Sequence[Any]]] = {}
+
+    def pull_of(self, g: Any) -> Callable[..., Sequence[Any]]:
+        """What pulls back a plain cotangent of this type; remembered.
+
+        `pull(g, kept)`, or for a large g `pull(g, kept, spare, room, consume)`: `spare` is g
+        again where it may be written to, or another array like it; `room(g)` gives more of
+        those; with `consume`, what was kept and nobody else holds may be written to.
+        """
+        pull = self.pull
+        if not hasattr(g, "dtype"):
+            return pull  # a list, of a primitive with several results
+        backend = backend_of(g)
+        own = backend.pullbacks.get(self.primitive.name)
+        if own is not None and isinstance(g, backend.array_types()):
+            rules = {
+                name: rule if name not in own else self._own(rule, own[name])
+                for name, rule in self.primitive.rules.items()
+            }
+            pull = self._compile(self._rules(rules), backend.reusable)
+        self.pulls[type(g)] = pull
+        return pull
+
+    def _own(self, rule: Rule, formula: Formula) -> Rule:
+        """A backend's rule; the stated one goes on where it declines."""
+        if getattr(formula, "may_decline", False):
+            formula = functools.wraps(formula)(_or_stated(formula, rule.formula))
+        return Rule(self.primitive, formula)
+
+    def _rules(self, stated: dict[str, Rule]) -> list[Rule]:
+        """The joint rule, or the rules of the operands that want a gradient."""
+        primitive = self.primitive
+        if primitive.joint is not None:
+            return [primitive.joint]
+        names = [primitive.operands[i] for i in self.wanted]
+        missing = [name for name in names if name not in stated]
+        if missing:
+            raise NotDifferentiableError(
+                f"{primitive.name} states no derivative with respect to "
+                f"{', '.join(missing)}. Detach that operand, or state one with "
+                f"{primitive.name}.defvjp({missing[0]}=...)"
+            )
+        return [stated[name] for name in names]
+
+    def _compile(
+        self, rules: Sequence[Rule], reusable: Callable[[Any], bool] | None = None
+    ) -> Callable[..., Sequence[Any]]:
+        """A function of g and of what was kept, from the rules' formulas."""
+        # Whoever writes over g must be the last to need it, and nobody may have passed it on.
+        spares = all(("spare", None) in rule.sources for rule in rules)
+
+        def argument(source: tuple[str, Any], last: bool) -> str:
+            if source[0] == "spare":
+                return "spare" if spares and last else "(room and room(g))"
+            if source[0] == "spare_out":
+                place = f"kept[{self.sources.index(('out', None))}]"
+                free = f"consume and reusable({place})" if last else "False"
+                return f"(room and ({place} if {free} else room(g)))"
+            if source[0] == "beside":
+                return f"(kept[{len(self.sources)}] if len(kept) > {len(self.sources)} else None)"
+            if source[0] in _GIVEN:
+                return source[0]
+            return f"kept[{self.sources.index(source)}]"
+
+        calls = [
+            f"rule{n}({', '.join(argument(s, rule is rules[-1]) for s in rule.sources)})"
+            for n, rule in enumerate(rules)
+        ]
+        joint = self.primitive.joint is not None
+        result = f"pick({calls[0]})" if joint else f"({''.join(call + ', ' for call in calls)})"
+        scope: dict[str, Any] = {f"rule{n}": rule.formula for n, rule in enumerate(rules)}
+        scope["reusable"] = reusable
+        scope["pick"] = lambda cotangents: [cotangents[i] for i in self.wanted]
+        scope["needs"] = tuple(
+            bool(self.mask >> i & 1) for i in range(len(self.primitive.operands))
+        )
+        pull: Callable[..., Sequence[Any]] = eval(
+            f"lambda g, kept, spare=None, room=None, consume=False: {result}", scope
+        )
+        return pull
+
+
+#: What a formula may name that is not kept for it.
+_GIVEN = frozenset({"g", "needs", "spare", "spare_out", "beside"})
+_EXPRESSIONS = {
+    "out": "out",
+    "operand": "values[{}]",
+    "shape": "getattr(values[{}], 'shape', ())",
+    "dtype": "values[{}].dtype",
+    "all": "list(values)",
+    "shapes": "[v.shape for v in values]",
+    "static": "(static[{0!r}] if {0!r} in static else defaults[{0!r}])",
+}
+
+
+def _or_stated(own: Formula, stated: Formula) -> Formula:
+    """A backend's rule, and the stated one, of the same first parameters, where it declines."""
+    count = len(inspect.signature(stated).parameters)
+
+    def formula(*args: Any) -> Any:
+        found = own(*args)
+        return stated(*args[:count]) if found is NotImplemented else found
+
+    return formula
