@@ -43,6 +43,25 @@ class MissingFunctionError(BackendError, NotImplementedError):
     """The array library has no such function."""
 
 
+class OutOfMemoryError(PortagradError, MemoryError):
+    """There was no memory for a result.
+
+    Beside this it is an error of the library's own class, such as CuPy's or torch's.
+    """
+
+    # Not the library's: CuPy's and NumPy's take sizes and shapes, and make a text of those.
+
+    def __init__(self, message: str) -> None:
+        Exception.__init__(self, message)
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+    def __reduce__(self) -> tuple[type[OutOfMemoryError], tuple[str]]:
+        # The class that it has beside this one is made where it arises.
+        return OutOfMemoryError, (str(self),)
+
+
 # --- arguments ---------------------------------------------------------------
 
 

@@ -19,6 +19,8 @@ from portagrad.backend.dispatch import namespace as namespace
 from portagrad.backend.dispatch import without_host_scalars as without_host_scalars
 from portagrad.backend.errors import UnknownArrayError as UnknownArrayError
 from portagrad.backend.errors import UnknownDeviceError as UnknownDeviceError
+from portagrad.backend.failures import explain_backward as explain_backward
+from portagrad.backend.failures import explained as explained
 from portagrad.backend.precision import get_matmul_precision as get_matmul_precision
 from portagrad.backend.precision import set_matmul_precision as set_matmul_precision
 from portagrad.backend.protocol import Backend as Backend
@@ -37,6 +39,8 @@ __all__ = [
     "active_line",
     "asarray",
     "backend_of",
+    "explain_backward",
+    "explained",
     "get_backend",
     "get_matmul_precision",
     "is_basic",

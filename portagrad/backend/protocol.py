@@ -128,6 +128,13 @@ class Backend:
         """An element-wise function on arrays from `reusable_from` bytes on."""
         return run(*operands)
 
+    def guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function of own arrays, to be run on the device that they are on.
+
+        The function itself, for a library whose operations look for their arrays' device.
+        """
+        return function
+
     @property
     def capturing(self) -> Capturing | None:
         """How work on the device is captured and replayed; None where it cannot be."""
@@ -320,6 +327,10 @@ class Backend:
 
     def release_memory(self) -> None:
         """Give back what is kept for arrays to come; nothing where nothing is."""
+
+    def memory_report(self, x: Any) -> str:
+        """How much memory is in use and free where x is, in a sentence; empty where unknown."""
+        return ""
 
     # --- is it usable? ---------------------------------------------------------
 

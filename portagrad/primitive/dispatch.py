@@ -33,7 +33,10 @@ def dispatching(record: Primitive) -> Callable[..., Any]:
                 return direct[kind](x)
             return x.trace.unary(record, x)
         if kind in versions:
-            return versions[kind](x)
+            try:
+                return versions[kind](x)
+            except Exception as error:
+                raise record.located(error, (x,), NO_STATIC) from error.__cause__
         return on_arrays((x,), NO_STATIC)
 
     def binary(x1: Any, x2: Any, /) -> Any:

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from portagrad.backend import UnknownArrayError, active_line
+from portagrad.backend import UnknownArrayError, active_line, explained
 from portagrad.errors import AxisError, MissingFunctionError, MixedBackendsError, PortagradError
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ def located(
     text = f"{primitive.name}: {said} [{call}]"
     if isinstance(error, IndexError) and isinstance(error, ValueError):
         return AxisError(text).with_traceback(error.__traceback__)
+    if not ours and (told := explained(error, text, operands)) is not None:
+        return told
     with contextlib.suppress(Exception):
         # The same object: whoever catches LinAlgError, or torch's own error, still does.
         error.args = (text, *error.args[1:])

@@ -170,10 +170,11 @@ class Primitive:
             if fused is not None:
                 may = getattr(fused, "may_decline", False)
                 version = _or_body(fused, self.body) if may else fused
-                self.fused[type(example)] = backend.keeping.get(self.name, fused)
+                keeping = backend.keeping.get(self.name, fused)
+                self.fused[type(example)] = backend.guarded(keeping)
             elif self.elementwise:
                 version = getattr(backend.xp, self.name, self.body)
-            self.versions[type(example)] = version
+            version = self.versions[type(example)] = backend.guarded(version)
         return version
 
     def forget_versions(self) -> None:

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from portagrad.backend import backend_of
+from portagrad.backend import backend_of, explain_backward
 from portagrad.errors import NotDifferentiableError
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Plan:
                 for name, rule in self.primitive.rules.items()
             }
             pull = self._compile(self._rules(rules), backend.reusable)
-        self.pulls[type(g)] = pull
+        pull = self.pulls[type(g)] = backend.guarded(pull)
         return pull
 
     def _own(self, rule: Rule, formula: Formula) -> Rule:
@@ -165,10 +165,21 @@ class Plan:
         scope["needs"] = tuple(
             bool(self.mask >> i & 1) for i in range(len(self.primitive.operands))
         )
-        pull: Callable[..., Sequence[Any]] = eval(
-            f"lambda g, kept, spare=None, room=None, consume=False: {result}", scope
-        )
+        scope["explain"] = functools.partial(explain_backward, self.primitive.name)
+        exec(_PULL.format(result), scope)
+        pull: Callable[..., Sequence[Any]] = scope["pull"]
         return pull
+
+
+#: A `try` costs nothing until something is raised.
+_PULL = """
+def pull(g, kept, spare=None, room=None, consume=False):
+    try:
+        return {}
+    except Exception as error:
+        explain(error, g)
+        raise
+"""
 
 
 #: What a formula may name that is not kept for it.

@@ -1,0 +1,246 @@
+"""What is said when memory ends or devices meet: in every library's class, and in our words."""
+
+import gc
+import pickle
+import weakref
+
+import numpy as np
+import pytest
+
+import portagrad as pg
+from portagrad import array_api as xp
+from portagrad.backend import Backend, backend_of
+from portagrad.backend.failures import explained, is_out_of_memory
+from portagrad.errors import BackwardError, MixedBackendsError, OutOfMemoryError, PortagradError
+
+#: More than any machine has, and it costs nothing until somebody computes with it.
+HUGE = (10**7, 10**7)
+
+
+def huge(dtype="float64"):
+    return np.broadcast_to(np.ones(1, dtype), HUGE)
+
+
+@pytest.mark.parametrize("call", range(2))  # the first finds the version, the second uses it
+@pytest.mark.parametrize(
+    ("function", "operands"),
+    [
+        (xp.exp, lambda x: (x,)),
+        (xp.add, lambda x: (x, x)),
+        (xp.multiply, lambda x: (x, 2.0)),
+        (xp.matmul, lambda x: (x[:, :1], x[:1])),
+        (pg.kernels.linear, lambda x: (x[:, :1], x[:1], x[0])),
+    ],
+)
+def test_an_operation_says_what_it_was_and_what_to_try(function, operands, call):
+    with pytest.raises(MemoryError) as caught:
+        function(*operands(huge()))
+    error, message = caught.value, str(caught.value)
+    assert isinstance(error, PortagradError)
+    assert type(error).__name__ == "OutOfMemoryError"
+    assert message.startswith(f"{function.__name__}: Unable to allocate 728. TiB")
+    assert "float64" in message
+    assert "(10000000, " in message
+    assert "free" in message
+    for advice in ("smaller batch", "checkpoint", "bfloat16", "no_grad", "release_memory"):
+        assert message.count(advice) == 1
+    assert "get_backend('numpy').release_memory()" in message
+    assert message.endswith(f"Active backend: numpy {np.__version__} on cpu.")
+
+
+def test_the_librarys_own_class_is_caught_and_its_attributes_are_there():
+    with pytest.raises(MemoryError) as plain:
+        np.empty(HUGE)
+    with pytest.raises(type(plain.value)) as caught:
+        xp.exp(huge())
+    assert caught.value.shape == HUGE
+    assert caught.value.dtype == np.float64
+
+
+def test_torchs_error_is_a_runtime_error_still():
+    torch = pytest.importorskip("torch")
+    with pytest.raises(RuntimeError, match=r"^exp: .*tried to allocate .*smaller batch") as caught:
+        xp.exp(torch.ones(1).expand(HUGE))
+    assert isinstance(caught.value, OutOfMemoryError)
+
+
+def test_a_result_on_the_tape():
+    x = pg.tensor(np.ones((10**7, 1)), requires_grad=True)
+    for _ in range(2):
+        with pytest.raises(OutOfMemoryError, match=r"^multiply: .*x1: \(10000000, 1\) float64"):
+            x * np.ones((1, 10**7))
+        with pytest.raises(OutOfMemoryError, match=r"^matmul: "):
+            x @ pg.tensor(np.ones((1, 10**7)))
+
+
+def greedy():
+    """An operation whose derivative has no room, and the array that it keeps."""
+
+    @pg.primitive
+    def total(x):
+        return np.asarray(x.sum())
+
+    total.defvjp(x=lambda g, x: np.broadcast_to(x, HUGE) * g)
+    return total(pg.tensor(np.ones((10**7, 1)), requires_grad=True))
+
+
+def test_a_backward_says_whose_derivative_it_was():
+    with pytest.raises(MemoryError) as caught:
+        greedy().backward()
+    assert isinstance(caught.value, BackwardError)
+    message = str(caught.value)
+    assert message.startswith("backward: the derivative of total (g: () float64): Unable to")
+    assert message.count("smaller batch") == 1
+
+
+def test_an_operation_inside_of_a_derivative_is_named_too():
+    @pg.primitive
+    def outer(x):
+        return np.asarray(x.sum())
+
+    outer.defvjp(x=lambda g, x: xp.matmul(x, xp.matrix_transpose(x)))
+    y = outer(pg.tensor(np.ones((10**7, 1)), requires_grad=True))
+    with pytest.raises(OutOfMemoryError, match=r"derivative of outer .*: matmul: Unable") as caught:
+        y.backward()
+    assert str(caught.value).count("smaller batch") == 1
+
+
+def test_the_error_keeps_no_memory_after_it_is_gone():
+    """Whoever catches it and goes on with a smaller batch must have the memory back."""
+    kept = np.ones(1000)
+    alive = weakref.ref(kept)
+    gc.collect()
+    gc.disable()
+    try:
+        with pytest.raises(MemoryError):
+            _fail_beside(kept)
+        del kept
+        assert alive() is None
+    finally:
+        gc.enable()
+
+
+def _fail_beside(kept):
+    x = pg.tensor(kept, requires_grad=True)
+
+    @pg.primitive
+    def total(x):
+        return np.asarray(x.sum())
+
+    total.defvjp(x=lambda g, x: np.broadcast_to(x[:1], HUGE) * g)
+    total(x).backward()
+
+
+def test_it_can_be_pickled():
+    with pytest.raises(MemoryError) as caught:
+        xp.exp(huge())
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert isinstance(again, OutOfMemoryError)
+    assert str(again) == str(caught.value)
+
+
+def test_a_library_says_how_much_there_is(monkeypatch):
+    numpy_backend = type(backend_of(np.ones(1)))
+    monkeypatch.setattr(numpy_backend, "memory_report", lambda self, x: "3 GiB are in use.")
+    with pytest.raises(OutOfMemoryError, match=r"float64\]\. 3 GiB are in use\. Try"):
+        xp.exp(huge())
+
+    def broken(self, x):
+        raise RuntimeError("the driver is gone")
+
+    monkeypatch.setattr(numpy_backend, "memory_report", broken)
+    with pytest.raises(OutOfMemoryError, match=r"float64\]\. Try a smaller batch"):
+        xp.exp(huge())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB"),
+        RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 40 bytes."),
+        RuntimeError("cudaErrorMemoryAllocation: out of memory"),
+        RuntimeError("cublasCreate answered CUBLAS_STATUS_ALLOC_FAILED (3)"),
+    ],
+)
+def test_words_for_it(error):
+    assert is_out_of_memory(error)
+    assert isinstance(explained(error, str(error), (np.ones(1),)), type(error))
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("out of memory"), RuntimeError("no kernel image"), KeyError("memory")]
+)
+def test_other_errors_are_left_alone(error):
+    assert not is_out_of_memory(error)
+    assert explained(error, str(error), (np.ones(1),)) is None
+
+
+# --- two devices -------------------------------------------------------------
+
+
+@pytest.fixture
+def two():
+    """The same array on two devices of array-api-strict."""
+    strict = pytest.importorskip("array_api_strict")
+    return [strict.ones((2, 3), device=strict.Device(name)) for name in ("device1", "CPU_DEVICE")]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [xp.add, xp.maximum, lambda a, b: xp.matmul(a, xp.matrix_transpose(b)), pg.kernels.mse],
+)
+@pytest.mark.parametrize("wrap", [lambda x: x, lambda x: pg.tensor(x, requires_grad=True)])
+def test_arrays_of_two_devices(two, function, wrap):
+    a, b = map(wrap, two)
+    with pytest.raises(MixedBackendsError) as caught:
+        function(a, b)
+    message = str(caught.value)
+    for part in (
+        "of array_api_strict on two devices",
+        "device1 (float64, shape (",
+        "CPU_DEVICE (float64, shape (",
+        "to_backend(x, 'array_api_strict', device='device1')",
+        "to_backend(x, 'array_api_strict', device='CPU_DEVICE')",
+    ):
+        assert part in message
+    assert message.partition(":")[0].isidentifier()  # the function
+
+
+def test_a_list_of_arrays_of_two_devices(two):
+    with pytest.raises(MixedBackendsError, match=r"^concat: .*on two devices"):
+        xp.concat(two)
+
+
+def test_what_the_message_advises_works(two):
+    moved = pg.to_backend(two[1], "array_api_strict", device="device1")
+    assert backend_of(moved).device_name(xp.add(two[0], moved).device) == "device1"
+    x = pg.tensor(two[1], requires_grad=True)
+    xp.sum(xp.add(two[0], x.to_device(two[0].device))).backward()
+    assert x.grad.device == two[1].device
+
+
+def test_another_error_that_speaks_of_a_device_stays_what_it_is(two):
+    error = ValueError("no such device")
+    assert explained(error, "f: no such device", (two[0], two[0], 3)) is None
+
+
+def test_a_backend_may_guard_what_runs_on_its_arrays(monkeypatch):
+    """Versions of primitives and pulled-back derivatives go through `Backend.guarded`."""
+    guarded = []
+
+    def guard(self, function):
+        def run(*args, **keywords):
+            guarded.append(args[0].shape)
+            return function(*args, **keywords)
+
+        return run
+
+    @pg.primitive
+    def half(x):
+        return x / 2
+
+    half.defvjp(x=lambda g: g / 2)
+    monkeypatch.setattr(Backend, "guarded", guard)
+    half(pg.tensor(np.ones(3), requires_grad=True)).sum().backward()
+    assert guarded[-1] == (3,)
