@@ -42,7 +42,7 @@ def astype(x: Array, dtype: DType, /, *, copy: bool = True, device: Device | Non
 
 def is_inexact(x: Array, dtype: DType | None = None) -> bool:
     """Is x (or `dtype`, of x's library) real or complex floating, so differentiable?"""
-    return _kind(x, x.dtype if dtype is None else dtype) > 0
+    return _kind(x, x.dtype if dtype is None else dtype) >= HALF
 
 
 def is_complex(x: Array) -> bool:
@@ -50,19 +50,36 @@ def is_complex(x: Array) -> bool:
     return _kind(x, x.dtype) == COMPLEX
 
 
+def is_real_floating(x: Array) -> bool:
+    """Is x of a real floating dtype?"""
+    return HALF <= _kind(x, x.dtype) <= REAL
+
+
+def is_half(x: Array) -> bool:
+    """Is x of a real floating dtype of 16 bits?"""
+    return _kind(x, x.dtype) == HALF
+
+
+def is_integral(x: Array) -> bool:
+    """Is x of an integer dtype? Booleans are none."""
+    return _kind(x, x.dtype) == INTEGRAL
+
+
 #: What a dtype is, as asking a library costs ten times an addition. By the dtype's own
 #: type first: array_api_strict warns where its dtypes are compared with NumPy's.
 _kinds: dict[type, dict[Any, int]] = {}
-DISCRETE, REAL, COMPLEX = 0, 1, 2
+OTHER, INTEGRAL, HALF, REAL, COMPLEX = range(5)
+_WORDS = {"integral": INTEGRAL, "real floating": REAL, "complex floating": COMPLEX}
 
 
 def _kind(x: Array, dtype: DType) -> int:
     try:
         return _kinds[type(dtype)][dtype]
     except (KeyError, TypeError):  # not known yet, or a name
-        isdtype = namespace(innermost(x)).isdtype
-        real, complex = isdtype(dtype, "real floating"), isdtype(dtype, "complex floating")
-        kind = REAL if real else COMPLEX if complex else DISCRETE
+        library = namespace(innermost(x))
+        kind = next((k for word, k in _WORDS.items() if library.isdtype(dtype, word)), OTHER)
+        if kind == REAL and library.finfo(dtype).bits <= 16:
+            kind = HALF
     if not isinstance(dtype, (str, type)):
         _kinds.setdefault(type(dtype), {})[dtype] = kind
     return kind

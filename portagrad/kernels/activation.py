@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from portagrad import array_api as xp
 from portagrad.array import Array
+from portagrad.array_api.beyond.stable import odds
+from portagrad.array_api.namespace import array_namespace
 from portagrad.primitive import kernel
 
 # Each derivative is a kernel too, so that a backend can fuse it under its name
@@ -18,18 +19,18 @@ from portagrad.primitive import kernel
 def sigmoid(x: Array, /) -> Array:
     """σ(x) = 1 / (1 + exp(-x)), element by element.
 
-    Only exp(-|x|) is ever taken: nothing overflows, σ is exactly 0 and 1 far
-    out, and small values of σ keep all their digits. σ' = σ (1 - σ).
+    Written e / (1 + e) with e = exp(x), which is not let grow past where σ is 1: nothing
+    overflows, σ is exactly 0 and 1 far out, and small values of σ keep all their digits.
+    σ' = σ (1 - σ).
     """
-    positive = x >= 0
-    small = xp.exp(xp.where(positive, -x, x))
-    return xp.divide(xp.where(positive, 1.0, small), 1 + small)
+    e = odds(x)
+    return e / (1 + e)
 
 
 @kernel
 def sigmoid_backward(g: Array, out: Array, /) -> Array:
     """Pull g back: g σ (1 - σ), from the saved output."""
-    return xp.multiply(g, out * (1 - out))
+    return array_namespace(g, out).multiply(g, out * (1 - out))
 
 
 sigmoid.defvjp(x=sigmoid_backward)
@@ -38,13 +39,13 @@ sigmoid.defvjp(x=sigmoid_backward)
 @kernel
 def tanh(x: Array, /) -> Array:
     """Hyperbolic tangent, element by element. tanh' = 1 - tanh²."""
-    return xp.tanh(x)
+    return array_namespace(x).tanh(x)
 
 
 @kernel
 def tanh_backward(g: Array, out: Array, /) -> Array:
     """Pull g back: g (1 - tanh²), from the saved output."""
-    return xp.multiply(g, 1 - out * out)
+    return array_namespace(g, out).multiply(g, 1 - out * out)
 
 
 tanh.defvjp(x=tanh_backward)
@@ -53,13 +54,13 @@ tanh.defvjp(x=tanh_backward)
 @kernel
 def relu(x: Array, /) -> Array:
     """max(x, 0), element by element. The derivative at 0 is 0; nan stays nan."""
-    return xp.where(x <= 0, 0, x)
+    return array_namespace(x).where(x <= 0, 0, x)
 
 
 @kernel
 def relu_backward(g: Array, out: Array, /) -> Array:
     """Pull g back: g where the output is not zero, exactly 0 elsewhere (even for infinite g)."""
-    return xp.where(out <= 0, 0, g)
+    return array_namespace(g, out).where(out <= 0, 0, g)
 
 
 relu.defvjp(x=relu_backward)
@@ -74,13 +75,15 @@ def softmax(x: Array, /, axis: int = -1) -> Array:
 
     The Jacobian is not diagonal: dx = s (g - Σ g s).
     """
-    exponentials = xp.exp(_below_largest(x, axis))
-    return xp.divide(exponentials, xp.sum(exponentials, axis=axis, keepdims=True))
+    xp = array_namespace(x)
+    exponentials = xp.exp(below_largest(x, axis))
+    return exponentials / xp.sum(exponentials, axis=axis, keepdims=True)
 
 
 @kernel
 def softmax_backward(g: Array, out: Array, /, axis: int = -1) -> Array:
     """The product of g with the whole Jacobian diag(s) - s sᵀ of each line."""
+    xp = array_namespace(g, out)
     average = xp.sum(xp.multiply(g, out), axis=axis, keepdims=True)
     return xp.multiply(out, xp.subtract(g, average))
 
@@ -94,13 +97,15 @@ def log_softmax(x: Array, /, axis: int = -1) -> Array:
 
     dx = g - softmax(x) Σ g.
     """
-    shifted = _below_largest(x, axis)
-    return xp.subtract(shifted, xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True)))
+    xp = array_namespace(x)
+    shifted = below_largest(x, axis)
+    return shifted - xp.log(xp.sum(xp.exp(shifted), axis=axis, keepdims=True))
 
 
 @kernel
 def log_softmax_backward(g: Array, out: Array, /, axis: int = -1) -> Array:
     """Pull g back: g - softmax(x) Σ g, from the saved output."""
+    xp = array_namespace(g, out)
     total = xp.sum(g, axis=axis, keepdims=True)
     return xp.subtract(g, xp.multiply(xp.exp(out), total))
 
@@ -108,11 +113,12 @@ def log_softmax_backward(g: Array, out: Array, /, axis: int = -1) -> Array:
 log_softmax.defvjp(x=log_softmax_backward)
 
 
-def _below_largest(x: Array, axis: int) -> Array:
+def below_largest(x: Array, axis: int) -> Array:
     """x minus its largest element along an axis.
 
     An infinite largest element has no answer: nan without the warning that
     inf - inf would bring.
     """
+    xp = array_namespace(x)
     largest = xp.max(x, axis=axis, keepdims=True)
-    return xp.subtract(x, xp.where(xp.isfinite(largest), largest, math.nan))
+    return x - xp.where(xp.isfinite(largest), largest, math.nan)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
-from portagrad import array_api as xp
+from portagrad import array_api
 from portagrad.array import Array
+from portagrad.array_api.data_type import is_integral
+from portagrad.array_api.namespace import array_namespace
 from portagrad.backend import backend_of, namespace
 from portagrad.errors import ArgumentError, DtypeError, ShapeError
-from portagrad.kernels.activation import log_softmax, softmax
+from portagrad.kernels.activation import below_largest, log_softmax, softmax
 from portagrad.kernels.operand import as_floating, first_index, readable, require_floating
 from portagrad.kernels.reduction import reduce, scale
 from portagrad.primitive import innermost, kernel, require_operand
@@ -27,19 +29,35 @@ def cross_entropy(logits: Array, target: Array, reduction: str = "mean") -> Arra
     reading the labels costs nothing; on a GPU such a row's loss is nan.
     """
     _check(logits, target)
-    log_p = log_softmax(logits)
     if target.ndim == logits.ndim:
-        y = as_floating(target, logits)
-        # A class without weight adds nothing, even where its logit is -inf.
-        masked = xp.logical_and(xp.equal(y, 0), xp.isinf(log_p))
-        losses = -xp.sum(xp.multiply(y, xp.where(masked, 0.0, log_p)), axis=-1)
-    elif readable(target):
-        losses = -_pick(log_p, _checked(_labels(target), logits.shape[-1]))
+        losses = _against_probabilities(logits, as_floating(target, logits))
     else:
-        labels = _labels(target)
-        valid = _in_range(labels, logits.shape[-1])
-        losses = xp.where(valid, -_pick(log_p, xp.where(valid, labels, 0)), math.nan)
+        losses = _against_labels(logits, _labels(target))
     return reduce("cross_entropy", losses, reduction)
+
+
+def _against_probabilities(logits: Array, target: Array) -> Array:
+    """-Σ y log softmax(x). A class without weight adds nothing, even where its logit is -inf."""
+    log_p = log_softmax(logits)
+    xp = array_namespace(log_p, target)
+    masked = xp.logical_and(xp.equal(target, 0), xp.isinf(log_p))
+    return -xp.sum(xp.multiply(target, xp.where(masked, 0.0, log_p)), axis=-1)
+
+
+def _against_labels(logits: Array, labels: Array) -> Array:
+    """log Σ exp(x) - x[label], the largest x taken off both."""
+    valid = None
+    if readable(labels):
+        _require_labels(labels, logits.shape[-1])
+    else:
+        valid = _in_range(labels, logits.shape[-1])
+    xp = array_namespace(logits, labels)
+    shifted = below_largest(logits, -1)
+    total = xp.sum(xp.exp(shifted), axis=-1)
+    chosen = labels if valid is None else xp.where(valid, labels, 0)
+    picked = xp.take_along_axis(shifted, chosen[..., None], axis=-1)[..., 0]
+    losses = xp.log(total) - picked
+    return losses if valid is None else xp.where(valid, losses, math.nan)
 
 
 @kernel
@@ -48,23 +66,25 @@ def cross_entropy_backward(
 ) -> Array:
     """(softmax(x) - one-hot) g, times the scale of the value."""
     g = g * scale("cross_entropy", logits.shape[:-1], reduction)
+    xp = array_namespace(logits, target, g)
     p = softmax(logits)
     if target.ndim == logits.ndim:
         y = as_floating(target, logits)
         error = xp.subtract(xp.multiply(p, xp.sum(y, axis=-1, keepdims=True)), y)
     else:
         labels = _labels(target)
-        error = xp.where(_one_hot(labels, logits.shape[-1]), p - 1, p)
+        error = xp.subtract(p, xp.astype(_one_hot(labels, logits.shape[-1]), p.dtype))
         if not readable(target):
             g = xp.where(_in_range(labels, logits.shape[-1]), g, math.nan)
-    return xp.multiply(error, g[..., None])
+    return xp.multiply(error, g[..., None] if g.ndim else g)
 
 
 @kernel
 def _target_backward(g: Array, logits: Array, reduction: str) -> Array:
     """-log softmax(x) g, times the scale of the value: for probabilities as the target."""
     g = g * scale("cross_entropy", logits.shape[:-1], reduction)
-    return xp.multiply(-log_softmax(logits), g[..., None])
+    xp = array_namespace(logits, g)
+    return xp.multiply(-log_softmax(logits), g[..., None] if g.ndim else g)
 
 
 cross_entropy.defvjp(logits=cross_entropy_backward, target=_target_backward)
@@ -73,23 +93,23 @@ cross_entropy.defvjp(logits=cross_entropy_backward, target=_target_backward)
 def _labels(target: Array) -> Array:
     """Labels as int64: uint8 could not even be compared with 1000 classes."""
     int64 = namespace(innermost(target)).int64
-    return target if target.dtype == int64 else xp.astype(target, int64)
+    return target if target.dtype == int64 else array_api.astype(target, int64)
 
 
-def _checked(labels: Array, classes: int) -> Array:
+def _require_labels(labels: Array, classes: int) -> None:
     """Refuse labels out of range, by reading them."""
-    valid = innermost(_in_range(labels, classes))
-    if not bool(xp.all(valid)):
-        index = first_index(xp.logical_not(valid))
+    labels = innermost(labels)
+    valid = _in_range(labels, classes)
+    if not bool(namespace(labels).all(valid)):
+        index = first_index(namespace(labels).logical_not(valid))
         raise ArgumentError(
-            f"cross_entropy: label {int(innermost(labels)[index])} at index {index} of target is "
+            f"cross_entropy: label {int(labels[index])} at index {index} of target is "
             f"out of range: {classes} classes are numbered 0 to {classes - 1}"
         )
-    return labels
 
 
 def _in_range(labels: Array, classes: int) -> Array:
-    return xp.logical_and(xp.greater_equal(labels, 0), xp.less(labels, classes))
+    return array_namespace(labels).logical_and(labels >= 0, labels < classes)
 
 
 def _one_hot(labels: Array, classes: int) -> Array:
@@ -97,13 +117,7 @@ def _one_hot(labels: Array, classes: int) -> Array:
     plain = innermost(labels)
     backend = backend_of(plain)
     numbers = backend.xp.arange(classes, dtype=plain.dtype, device=backend.device_of(plain))
-    return xp.equal(labels[..., None], numbers)
-
-
-def _pick(values: Array, labels: Array) -> Array:
-    """Take one value per row, by its label: (..., classes) and (...) to (...)."""
-    picked: Array = xp.take_along_axis(values, labels[..., None], axis=-1)[..., 0]
-    return picked
+    return array_namespace(labels).equal(labels[..., None], numbers)
 
 
 def _check(logits: Array, target: Array) -> None:
@@ -118,7 +132,7 @@ def _check(logits: Array, target: Array) -> None:
         )
     if target.ndim == logits.ndim:
         return
-    if not namespace(innermost(target)).isdtype(target.dtype, "integral"):
+    if not is_integral(target):
         raise DtypeError(
             f"cross_entropy: target of shape {tuple(target.shape)} holds labels, which must be "
             f"integers, got {target.dtype}; probabilities would have the shape of the logits, "

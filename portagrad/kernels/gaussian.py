@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 
-from portagrad import array_api as xp
 from portagrad.array import Array
+from portagrad.array_api.namespace import array_namespace
 from portagrad.primitive import kernel
 
 ROOT_TWO_PI = math.sqrt(2 * math.pi)
@@ -36,6 +36,7 @@ def normal_cdf(x: Array, /) -> Array:
     From the Chebyshev series of its tail, to about 1e-15 of its value near 0 and
     x²/2 times that far out, where exp(-x²/2) is rounded. Φ' = exp(-x²/2) / √(2π).
     """
+    xp = array_namespace(x)
     positive = x >= 0
     distance = xp.minimum(xp.where(positive, x, -x), FAR)
     t = 4 / (4 + distance)
@@ -51,15 +52,21 @@ def normal_cdf(x: Array, /) -> Array:
 @kernel
 def normal_pdf(x: Array, /) -> Array:
     """φ(x) = exp(-x²/2) / √(2π), the slope of Φ."""
+    xp = array_namespace(x)
     near = xp.clip(x, -FAR, FAR)
-    return xp.divide(xp.exp(-0.5 * near * near), ROOT_TWO_PI)
+    return xp.exp(-0.5 * near * near) / ROOT_TWO_PI
 
 
 @kernel
 def normal_cdf_backward(g: Array, x: Array, /) -> Array:
     """Pull g back: g φ(x)."""
-    return xp.multiply(g, normal_pdf(x))
+    return array_namespace(x, g).multiply(g, normal_pdf(x))
+
+
+def _normal_pdf_backward(g: Array, x: Array, out: Array) -> Array:
+    xp = array_namespace(x, g, out)
+    return xp.multiply(g, -xp.clip(x, -FAR, FAR) * out)
 
 
 normal_cdf.defvjp(x=normal_cdf_backward)
-normal_pdf.defvjp(x=lambda g, x, out: xp.multiply(g, -xp.clip(x, -FAR, FAR) * out))
+normal_pdf.defvjp(x=_normal_pdf_backward)

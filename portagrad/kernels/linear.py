@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from portagrad import array_api as xp
-from portagrad.array import Array, Shape
+from portagrad.array import Array
 from portagrad.array_api.data_type import is_inexact
+from portagrad.array_api.namespace import array_namespace
 from portagrad.backend import namespace
 from portagrad.errors import DtypeError, ShapeError
 from portagrad.primitive import kernel, require_operand
@@ -29,9 +29,13 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     them is floating and another is not. The weight is stored (in, out): the
     transpose of `torch.nn.Linear.weight`.
     """
-    _check(x, weight, bias)
-    y: Array = from_rows(xp.matmul(rows(x), weight), (*x.shape[:-1], weight.shape[1]))
-    return y if bias is None else xp.add(y, bias)
+    if not _fits(x, weight, bias):
+        raise _refused(x, weight, bias)
+    xp = array_namespace(x, weight)
+    y = xp.matmul(rows(x), weight)
+    if x.ndim != 2:
+        y = xp.reshape(y, (*x.shape[:-1], weight.shape[1]))
+    return y if bias is None else array_namespace(y, bias).add(y, bias)
 
 
 @kernel
@@ -40,7 +44,7 @@ def outer_products(columns: Array, lines: Array, /) -> Array:
 
     The gradients of a weight, example by example: they are bound by writing them down.
     """
-    return xp.multiply(columns, lines)
+    return array_namespace(columns, lines).multiply(columns, lines)
 
 
 def rows(x: Any) -> Any:
@@ -51,12 +55,7 @@ def rows(x: Any) -> Any:
     if x.ndim == 2:
         return x
     # The count is spelled out: -1 is undefined where the last axis is empty.
-    return xp.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
-
-
-def from_rows(x: Any, shape: Shape) -> Any:
-    """Give matrix rows their leading axes back: (N, n) to (..., n)."""
-    return x if len(shape) == 2 else xp.reshape(x, shape)
+    return array_namespace(x).reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
 
 
 # `.T` of a matrix is a view, which BLAS reads as it is: no copy is made.
@@ -65,44 +64,57 @@ def from_rows(x: Any, shape: Shape) -> Any:
 @kernel
 def linear_x_backward(g: Array, weight: Array) -> Array:
     """dX = g Wᵀ, (..., out) to (..., in)."""
-    pulled: Array = from_rows(xp.matmul(rows(g), rows(weight).T), (*g.shape[:-1], weight.shape[0]))
-    return pulled
+    xp = array_namespace(g, weight)
+    pulled = xp.matmul(rows(g), rows(weight).T)
+    return pulled if g.ndim == 2 else xp.reshape(pulled, (*g.shape[:-1], weight.shape[0]))
 
 
 @kernel
 def linear_weight_backward(g: Array, x: Array) -> Array:
     """dW = Xᵀ g, summed over all leading axes."""
-    return xp.matmul(rows(x).T, rows(g))
+    return array_namespace(g, x).matmul(rows(x).T, rows(g))
 
 
 @kernel
 def linear_bias_backward(g: Array) -> Array:
     """db = Σ g over all leading axes."""
-    return xp.sum(rows(g), axis=0)
+    return array_namespace(g).sum(rows(g), axis=0)
 
 
 linear.defvjp(x=linear_x_backward, weight=linear_weight_backward, bias=linear_bias_backward)
 
 
-def _check(x: Array, weight: Array, bias: Array | None) -> None:
+def _fits(x: Array, weight: Array, bias: Array | None) -> bool:
+    """Is it a call that `linear` takes? Looked at in one go, as every call is."""
+    return (
+        hasattr(x, "dtype")
+        and hasattr(weight, "dtype")
+        and weight.ndim == 2
+        and x.shape[-1:] == weight.shape[:1]
+        and (bias is None or (hasattr(bias, "dtype") and bias.shape == weight.shape[1:]))
+        and ((is_inexact(x) and is_inexact(weight)) or x.dtype == weight.dtype)
+    )
+
+
+def _refused(x: Array, weight: Array, bias: Array | None) -> Exception:
+    """What is wrong with a call that does not fit."""
     for operand in (x, weight) if bias is None else (x, weight, bias):
         require_operand("linear", operand)
     namespace(x, weight, bias)  # raises for arrays of two libraries
     if weight.ndim != 2:
-        raise ShapeError(f"linear: weight must have shape (in, out), got {tuple(weight.shape)}")
+        return ShapeError(f"linear: weight must have shape (in, out), got {tuple(weight.shape)}")
     inner, outer = weight.shape
-    if x.ndim == 0 or x.shape[-1] != inner:
-        raise ShapeError(
+    if x.shape[-1:] != weight.shape[:1]:
+        return ShapeError(
             f"linear: x has shape {tuple(x.shape)}, but weight of shape ({inner}, {outer}) takes "
             f"{inner} features: x must have shape (..., {inner})"
         )
     if bias is not None and bias.shape != weight.shape[1:]:
-        raise ShapeError(
+        return ShapeError(
             f"linear: bias has shape {tuple(bias.shape)}, but weight of shape ({inner}, {outer}) "
             f"gives {outer} features: bias must have shape ({outer},)"
         )
-    if x.dtype != weight.dtype and not (is_inexact(x) and is_inexact(weight)):
-        raise DtypeError(
-            f"linear: x has dtype {x.dtype} and weight {weight.dtype}, which promote to the same "
-            f"dtype in no two libraries: convert one of them with astype"
-        )
+    return DtypeError(
+        f"linear: x has dtype {x.dtype} and weight {weight.dtype}, which promote to the same "
+        f"dtype in no two libraries: convert one of them with astype"
+    )

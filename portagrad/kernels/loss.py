@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from portagrad import array_api as xp
 from portagrad.array import Array
+from portagrad.array_api.namespace import array_namespace
 from portagrad.errors import ArgumentError
 from portagrad.kernels.activation import sigmoid
 from portagrad.kernels.operand import as_floating, first_index, readable, require_pair
+from portagrad.kernels.rectifier import softplus
 from portagrad.kernels.reduction import REDUCTIONS, reduce, scale
 from portagrad.primitive import innermost, kernel
 
@@ -33,6 +34,7 @@ def mse(prediction: Array, target: Array, reduction: str = "mean") -> Array:
     compare every prediction with every target.
     """
     require_pair("mse", "prediction", prediction, target)
+    xp = array_namespace(prediction, target)
     error = xp.subtract(prediction, as_floating(target, prediction))
     return reduce("mse", error * error, reduction, MSE_REDUCTIONS)
 
@@ -40,6 +42,7 @@ def mse(prediction: Array, target: Array, reduction: str = "mean") -> Array:
 @kernel
 def mse_backward(g: Array, prediction: Array, target: Array, reduction: str = "mean") -> Array:
     """2 (z - y) g, times the scale of the value."""
+    xp = array_namespace(prediction, target, g)
     error = xp.subtract(prediction, as_floating(target, prediction))
     return xp.multiply(error, g * (2 * scale("mse", prediction.shape, reduction, MSE_REDUCTIONS)))
 
@@ -69,6 +72,7 @@ def bce(prediction: Array, target: Array, reduction: str = "mean") -> Array:
     _require_probabilities(prediction)
     y = as_floating(target, prediction)
     log_p, log_q = _log_probabilities(prediction)
+    xp = array_namespace(prediction, target)
     likelihood = xp.add(xp.multiply(y, log_p), xp.multiply(1 - y, log_q))
     return reduce("bce", -likelihood, reduction)
 
@@ -76,6 +80,7 @@ def bce(prediction: Array, target: Array, reduction: str = "mean") -> Array:
 @kernel
 def bce_backward(g: Array, prediction: Array, target: Array, reduction: str = "mean") -> Array:
     """[(1 - y)/(1 - p) - y/p] g, times the scale of the value."""
+    xp = array_namespace(prediction, target, g)
     y = as_floating(target, prediction)
     p = xp.maximum(prediction, SMALLEST_PROBABILITY)
     q = xp.maximum(1 - prediction, SMALLEST_PROBABILITY)
@@ -87,7 +92,9 @@ def bce_backward(g: Array, prediction: Array, target: Array, reduction: str = "m
 def _bce_target_backward(g: Array, prediction: Array, reduction: str) -> Array:
     """[log(1 - p) - log p] g, times the scale of the value."""
     log_p, log_q = _log_probabilities(prediction)
-    return xp.multiply(log_q - log_p, g * scale("bce", prediction.shape, reduction))
+    return array_namespace(prediction, g).multiply(
+        log_q - log_p, g * scale("bce", prediction.shape, reduction)
+    )
 
 
 bce.defvjp(prediction=bce_backward, target=_bce_target_backward)
@@ -98,6 +105,7 @@ def _log_probabilities(p: Array) -> tuple[Array, Array]:
 
     The poles are stepped around, not run into: NumPy would warn of them.
     """
+    xp = array_namespace(p)
     zero, one = xp.equal(p, 0), xp.equal(p, 1)
     log_p = xp.where(zero, LOG_FLOOR, xp.log(xp.where(zero, 1.0, p)))
     log_q = xp.where(one, LOG_FLOOR, xp.log1p(-xp.where(one, 0.0, p)))
@@ -108,6 +116,7 @@ def _require_probabilities(p: Array) -> None:
     if not readable(p):
         return
     p = innermost(p)
+    xp = array_namespace(p)
     outside = xp.logical_or(xp.less(p, 0), xp.greater(p, 1))
     if bool(xp.any(outside)):
         index = first_index(outside)
@@ -121,15 +130,14 @@ def _require_probabilities(p: Array) -> None:
 def bce_with_logits(logits: Array, target: Array, reduction: str = "mean") -> Array:
     """Binary cross-entropy of σ(x), finite and exact for every finite logit x.
 
-    -[y log σ(x) + (1 - y) log σ(-x)] = max(x, 0) - x y + log(1 + exp(-|x|)).
+    -[y log σ(x) + (1 - y) log σ(-x)] = log(1 + exp(x)) - x y.
     logits x, target y: one shape. `reduction` is "mean", "sum" or "none".
     """
     require_pair("bce_with_logits", "logits", logits, target)
     y = as_floating(target, logits)
-    positive = logits >= 0
-    small = xp.exp(xp.where(positive, -logits, logits))
-    certain = xp.where(positive, logits, 0) + xp.log1p(small)
-    return reduce("bce_with_logits", xp.subtract(certain, xp.multiply(logits, y)), reduction)
+    xp = array_namespace(logits, y)
+    losses = xp.subtract(softplus(logits), xp.multiply(logits, y))
+    return reduce("bce_with_logits", losses, reduction)
 
 
 @kernel
@@ -140,6 +148,7 @@ def bce_with_logits_backward(
 
     Written (1 - y) σ(x) - y σ(-x), which keeps its digits where σ(x) is nearly y.
     """
+    xp = array_namespace(logits, target, g)
     y = as_floating(target, logits)
     error = xp.subtract(xp.multiply(1 - y, sigmoid(logits)), xp.multiply(y, sigmoid(-logits)))
     return xp.multiply(error, g * scale("bce_with_logits", logits.shape, reduction))
@@ -147,7 +156,7 @@ def bce_with_logits_backward(
 
 bce_with_logits.defvjp(
     logits=bce_with_logits_backward,
-    target=lambda g, logits, reduction: xp.multiply(
+    target=lambda g, logits, reduction: array_namespace(logits, g).multiply(
         -logits, g * scale("bce_with_logits", logits.shape, reduction)
     ),
 )

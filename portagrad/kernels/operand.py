@@ -7,20 +7,16 @@ from typing import Any
 
 from portagrad import array_api as xp
 from portagrad.array import Array
+from portagrad.array_api.data_type import is_real_floating
 from portagrad.backend import backend_of, namespace
 from portagrad.errors import DtypeError, ShapeError
 from portagrad.primitive import innermost, require_operand
 
 
-def is_floating(x: Array) -> bool:
-    """Tell whether an array holds real floating-point numbers."""
-    return bool(namespace(innermost(x)).isdtype(x.dtype, "real floating"))
-
-
 def require_floating(name: str, argument: str, x: Array) -> None:
     """Refuse what is no array of floating-point numbers."""
     require_operand(name, x)
-    if not is_floating(x):
+    if not is_real_floating(x):
         raise DtypeError(
             f"{name}: {argument} must be floating point, got {x.dtype}: convert it with "
             f"astype({argument}, ...)"
@@ -45,7 +41,7 @@ def as_floating(target: Array, prediction: Array) -> Array:
     Left alone, an int64 target would make the loss of a float32 prediction
     float64 in NumPy, and an error elsewhere. A floating target stays as it is.
     """
-    if target.dtype == prediction.dtype or is_floating(target):
+    if target.dtype == prediction.dtype or is_real_floating(target):
         return target
     return xp.astype(target, prediction.dtype)
 

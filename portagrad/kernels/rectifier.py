@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from portagrad import array_api as xp
 from portagrad.array import Array
+from portagrad.array_api.beyond.stable import end_of_odds, odds
+from portagrad.array_api.namespace import array_namespace
 from portagrad.errors import ArgumentError
 from portagrad.kernels.activation import sigmoid
 from portagrad.kernels.gaussian import normal_cdf, normal_pdf
@@ -34,13 +35,13 @@ def leaky_relu(x: Array, /, negative_slope: float = 0.01) -> Array:
     Raises `ArgumentError` for a slope below 0.
     """
     _not_negative("leaky_relu", "negative_slope", negative_slope)
-    return xp.where(x <= 0, x * negative_slope, x)
+    return array_namespace(x).where(x <= 0, x * negative_slope, x)
 
 
 @kernel
 def leaky_relu_backward(g: Array, out: Array, /, negative_slope: float = 0.01) -> Array:
     """Pull g back: g where the output is above 0, `negative_slope` g elsewhere."""
-    return xp.where(out <= 0, g * negative_slope, g)
+    return array_namespace(out, g).where(out <= 0, g * negative_slope, g)
 
 
 leaky_relu.defvjp(x=leaky_relu_backward)
@@ -55,6 +56,7 @@ def elu(x: Array, /, alpha: float = 1.0) -> Array:
     `ArgumentError` for an α below 0.
     """
     _not_negative("elu", "alpha", alpha)
+    xp = array_namespace(x)
     below = x <= 0
     return xp.where(below, alpha * xp.expm1(xp.where(below, x, 0.0)), x)
 
@@ -62,6 +64,7 @@ def elu(x: Array, /, alpha: float = 1.0) -> Array:
 @kernel
 def elu_backward(g: Array, out: Array, /, alpha: float = 1.0) -> Array:
     """Pull g back: g where the output is above 0, g (out + α) = g α exp(x) elsewhere."""
+    xp = array_namespace(out, g)
     return xp.where(out <= 0, xp.multiply(g, out + alpha), g)
 
 
@@ -72,16 +75,17 @@ elu.defvjp(x=elu_backward)
 def softplus(x: Array, /) -> Array:
     """log(1 + exp(x)), element by element: a smooth relu.
 
-    Written max(x, 0) + log(1 + exp(-|x|)), which never overflows and keeps its
-    digits where it is small. The derivative is σ(x) = 1 - exp(-softplus(x)).
+    From the point on where it is x itself it is written as that, so that nothing overflows.
+    The derivative is σ(x) = 1 - exp(-softplus(x)).
     """
-    positive = x >= 0
-    return xp.add(xp.where(positive, x, 0.0), xp.log1p(xp.exp(xp.where(positive, -x, x))))
+    xp = array_namespace(x)
+    return xp.log1p(odds(x)) + xp.maximum(x - end_of_odds(x), 0)
 
 
 @kernel
 def softplus_backward(g: Array, out: Array, /) -> Array:
     """Pull g back: g σ(x), from the saved output."""
+    xp = array_namespace(out, g)
     return xp.multiply(g, -xp.expm1(-out))
 
 
@@ -95,12 +99,13 @@ def silu(x: Array, /) -> Array:
     Elfwing, Uchibe and Doya, "Sigmoid-weighted linear units for neural network
     function approximation in reinforcement learning" (2018), equation 5.
     """
-    return xp.multiply(xp.maximum(x, -VANISHED), sigmoid(x))
+    return array_namespace(x).maximum(x, -VANISHED) * sigmoid(x)
 
 
 @kernel
 def silu_backward(g: Array, x: Array, /) -> Array:
     """Pull g back: g σ (1 + x (1 - σ))."""
+    xp = array_namespace(x, g)
     s = sigmoid(x)
     near = xp.clip(x, -VANISHED, VANISHED)
     return xp.multiply(g, s * (1 + near * (1 - s)))
@@ -117,6 +122,7 @@ def gelu(x: Array, /, approximate: str = "none") -> Array:
     to 0.0005. Hendrycks and Gimpel, "Gaussian error linear units (GELUs)"
     (2016), section 2. Raises `ArgumentError` for another word.
     """
+    xp = array_namespace(x)
     if _by_tanh(approximate):
         return xp.multiply(0.5 * xp.maximum(x, -SATURATED), 1 + xp.tanh(_inner(x)))
     return xp.multiply(xp.maximum(x, -VANISHED), normal_cdf(x))
@@ -125,6 +131,7 @@ def gelu(x: Array, /, approximate: str = "none") -> Array:
 @kernel
 def gelu_backward(g: Array, x: Array, /, approximate: str = "none") -> Array:
     """Pull g back: g (Φ(x) + x φ(x)), or the derivative of the approximation."""
+    xp = array_namespace(x, g)
     if not _by_tanh(approximate):
         near = xp.clip(x, -VANISHED, VANISHED)
         return xp.multiply(g, normal_cdf(x) + near * normal_pdf(x))
@@ -147,6 +154,5 @@ def _by_tanh(approximate: str) -> bool:
 
 
 def _inner(x: Array) -> Array:
-    near = xp.clip(x, -SATURATED, SATURATED)
-    inner: Array = ROOT_TWO_OVER_PI * (near + CUBIC * near * near * near)
-    return inner
+    near = array_namespace(x).clip(x, -SATURATED, SATURATED)
+    return ROOT_TWO_OVER_PI * (near + CUBIC * near * near * near)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 
-from portagrad import array_api as xp
 from portagrad.array import Array, Shape
+from portagrad.array_api.namespace import array_namespace
 from portagrad.errors import ArgumentError
 
 #: What a loss can do with its elements.
@@ -39,5 +39,4 @@ def reduce(
 ) -> Array:
     """Reduce the losses of all elements to one value, unless `reduction` is "none"."""
     factor = scale(name, losses.shape, reduction, reductions)
-    reduced: Array = losses if reduction == "none" else xp.sum(losses) * factor
-    return reduced
+    return losses if reduction == "none" else array_namespace(losses).sum(losses) * factor

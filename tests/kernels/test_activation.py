@@ -35,6 +35,17 @@ class TestSigmoid:
     def test_nan_stays_nan(self):
         assert math.isnan(float(kernels.sigmoid(float32(nan))))
 
+    def test_nothing_overflows_in_16_bits(self, backend):
+        if not hasattr(backend.xp, "float16"):
+            pytest.skip("the library has no float16")
+        points = [-1000, -12, -4, 0, 10.5, 11, 12, 1000]
+        x = pg.asarray(np.asarray(points, dtype="float16"))
+        exact = [0, *(1 / (1 + math.exp(-v)) for v in points[1:])]
+        found = kernels.sigmoid.body(x)
+        assert found.dtype == x.dtype
+        assert pg.to_numpy(found) == pytest.approx(exact, rel=2e-3, abs=1e-7)
+        assert pg.to_numpy(found)[-3:].tolist() == [1, 1, 1]
+
     def test_body_has_the_right_slope_at_0(self):
         assert gradient_of_sum(kernels.sigmoid.body, float32([0.0])) == 0.25
 

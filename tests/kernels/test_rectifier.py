@@ -75,6 +75,16 @@ def test_the_ends_are_silent_and_nan_stays_nan(function):
     )
 
 
+def test_softplus_in_16_bits(backend):
+    if not hasattr(backend.xp, "float16"):
+        pytest.skip("the library has no float16")
+    points = [-1000, -4, 0, 10, 11, 12, 1000, 60000]
+    found = kernels.softplus(pg.asarray(np.asarray(points, dtype="float16")))
+    exact = np.logaddexp(0.0, points)
+    assert pg.to_numpy(found) == pytest.approx(exact, rel=2e-3, abs=1e-7)
+    assert pg.to_numpy(found)[-4:].tolist() == points[-4:]
+
+
 @pytest.mark.usefixtures("backend")
 def test_slopes_at_0():
     zero = float32([0.0, -0.0])

@@ -8,7 +8,8 @@ from typing import Any
 
 from portagrad import array_api as xp
 from portagrad.array import Array, ArrayLike, Axis
-from portagrad.array_api.data_type import floating, is_complex, is_inexact
+from portagrad.array_api.data_type import floating, is_complex, is_half, is_inexact
+from portagrad.array_api.namespace import array_namespace
 from portagrad.backend import HOST_SCALARS, asarray, backend_of, namespace
 from portagrad.primitive import constant, innermost, kernel, primitive
 
@@ -95,6 +96,20 @@ def as_arrays(*operands: Any) -> tuple[Any, ...]:
             for x, is_array in zip(operands, arrays, strict=True)
         )
     )
+
+
+def end_of_odds(x: Array, /) -> float:
+    """Where 1 + exp(x) is exp(x) in the precision of x, which is finite still."""
+    return 11.0 if is_half(x) else 40.0
+
+
+def odds(x: Array, /) -> Array:
+    """exp(x), cut off at that end: the odds σ / (1 - σ) of a probability σ(x).
+
+    The formulas of σ and of log(1 + exp(x)) in them are smooth, and need no branch.
+    """
+    xp = array_namespace(x)
+    return xp.exp(xp.minimum(x, end_of_odds(x)))
 
 
 @kernel

@@ -1,0 +1,28 @@
+"""Whose functions a formula calls: the array library's own, or portagrad's for traced values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from portagrad import array_api
+from portagrad.array import Namespace
+from portagrad.backend import namespace
+from portagrad.primitive import traced_types
+
+
+def array_namespace(x: Any, y: Any = None, /, *others: Any) -> Namespace:
+    """The namespace for a formula's functions of these operands, asked for once.
+
+    A formula serves plain arrays and traced values alike. On plain arrays each of portagrad's
+    own functions would look for traces and for the library again, in the time of a small
+    operation.
+
+    Raises `MixedBackendsError` for plain arrays of two libraries.
+    """
+    if type(x) in traced_types or type(y) in traced_types:
+        return array_api
+    if others:
+        if not traced_types.isdisjoint(map(type, others)):
+            return array_api
+        return namespace(x, y, *others)
+    return namespace(x, y)
