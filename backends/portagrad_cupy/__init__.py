@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy
 
-from portagrad.array import Array, Device, Shape
+from portagrad.array import Array, Device, Namespace, Shape
 from portagrad.backend import Capturing
 from portagrad.backend.protocol import Backend, is_basic
 
@@ -38,10 +38,17 @@ class CupyBackend(Backend):
         return import_module("cupy")
 
     @cached_property
+    def xp(self) -> Namespace:
+        namespace = import_module(self.namespace)
+        if not self._several_cards():
+            return namespace
+        return cast(Namespace, self._devices.DeviceNamespace(namespace, self))
+
+    @cached_property
     def _fused(self) -> Mapping[str, Callable[..., Any]]:
         # This module imports CuPy at its top, as only arrays of CuPy lead here.
         kernels: Mapping[str, Callable[..., Any]] = import_module("portagrad_cupy.kernels").KERNELS
-        return kernels
+        return {name: self.guarded(kernel) for name, kernel in kernels.items()}
 
     @property
     def kernels(self) -> Mapping[str, Callable[..., Any]]:
@@ -58,6 +65,29 @@ class CupyBackend(Backend):
         return (self._cupy.ndarray,)
 
     # --- devices ---
+
+    @property
+    def _devices(self) -> ModuleType:
+        return import_module("portagrad_cupy.devices")
+
+    def _several_cards(self) -> bool:
+        try:
+            return len(self.devices()) > 1
+        except Exception:  # no driver: nothing will run
+            return False
+
+    def guarded(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        if not self._several_cards():
+            return function
+        guard: Callable[..., Any] = self._devices.guarded(self, function)
+        return guard
+
+    def make_current(self) -> Callable[[], object] | None:
+        if self.requested_device is None:
+            return None
+        before = self.default_device()
+        self.device.use()
+        return cast("Callable[[], object]", before.use)
 
     def default_device(self) -> Device:
         return self._cupy.cuda.Device()
@@ -81,17 +111,44 @@ class CupyBackend(Backend):
     def check_device(self) -> None:
         if not self.devices():
             raise RuntimeError("no CUDA device was found")
-        device, current = self.device, self.default_device()
-        if device != current:
-            # array-api-compat's creation functions pass the device over (its issue 293), and a
-            # kernel runs on the current device wherever its arrays are.
-            raise RuntimeError(
-                f"CuPy works on its current device, which is cuda:{current.id}; make "
-                f"cuda:{device.id} the current one, with cupy.cuda.Device({device.id}).use()"
-            )
-        device.compute_capability  # noqa: B018 - asks the driver about the device
+        self.device.compute_capability  # noqa: B018 - asks the driver about the device
+
+    def check_kernel(self) -> None:
+        with self.device:
+            super().check_kernel()
+
+    def check_matmul(self) -> None:
+        with self.device:
+            super().check_matmul()
 
     # --- data ---
+
+    def asarray(
+        self, x: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None
+    ) -> Array:
+        if device is not None and isinstance(x, self.array_types()):
+            there = self.find_device(device)
+            if there != x.device:
+                if copy is False:
+                    raise ValueError(
+                        f"asarray: from {self.device_name(x.device)} to {self.device_name(there)} "
+                        f"is a copy, so it cannot be had with copy=False"
+                    )
+                x, copy = self.to_device(x, there), None
+        return super().asarray(x, dtype=dtype, device=device, copy=copy)
+
+    def to_device(self, x: Any, device: Any, stream: Any = None) -> Array:
+        if isinstance(stream, int):
+            stream = self._cupy.cuda.ExternalStream(stream)
+        return cast(Array, self._devices.moved(x, self.find_device(device), stream))
+
+    def index_get(self, x: Any, key: Any) -> Array:
+        with x.device:
+            return super().index_get(x, key)
+
+    def index_set(self, x: Any, key: Any, values: Any) -> Array:
+        with x.device:
+            return super().index_set(x, key, values)
 
     def to_numpy(self, x: Any) -> numpy.ndarray[Any, Any]:
         return cast("numpy.ndarray[Any, Any]", x.get())
@@ -110,6 +167,22 @@ class CupyBackend(Backend):
 
     def synchronize(self) -> None:
         self.device.synchronize()
+
+    def release_memory(self) -> None:
+        with self.device:
+            self._cupy.get_default_memory_pool().free_all_blocks()
+        self._cupy.get_default_pinned_memory_pool().free_all_blocks()
+
+    def memory_report(self, x: Any) -> str:
+        pool = self._cupy.get_default_memory_pool()
+        with x.device:
+            used, kept = pool.used_bytes(), pool.free_bytes()
+            free, total = x.device.mem_info
+        used, kept, free, total = (f"{count / 2**30:.3g}" for count in (used, kept, free, total))
+        return (
+            f"On {self.device_name(x.device)}, arrays take {used} GiB, CuPy's pool keeps {kept} "
+            f"GiB that they have left, and {free} of {total} GiB are free."
+        )
 
     def owns_memory(self, x: Any) -> bool:
         unowned = isinstance(x.data.mem, self._cupy.cuda.UnownedMemory)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from portagrad.array import Device, DType
-from portagrad.array_api.data_type import astype, result_type
+from portagrad.array_api.data_type import astype, device_of, found_device, result_type
 from portagrad.array_api.manipulation import stack
 from portagrad.backend import asarray as make_array
 from portagrad.backend import backend_of, get_backend
@@ -35,7 +35,7 @@ def asarray(
     converts = dtype is not None and dtype != obj.dtype
     if copy is False and converts:
         raise ArgumentError(f"asarray: {obj.dtype} cannot become {dtype} with copy=False")
-    if device is not None and device != obj.device:
+    if device is not None and found_device(obj, device) != device_of(obj):
         obj = obj.to_device(device)
     if converts or copy:
         return astype(obj, dtype if converts else obj.dtype, copy=True)
@@ -47,7 +47,9 @@ def from_dlpack(x: Any, /, *, device: Device | None = None, copy: bool | None = 
     if type(x) in traced_types:
         x.__dlpack_device__()
         x = innermost(x) if not x.is_differentiated() else x.__dlpack__()
-    return get_backend().xp.from_dlpack(x, device=device, copy=copy)
+    backend = get_backend()
+    place = None if device is None else backend.find_device(device)
+    return backend.xp.from_dlpack(x, device=place, copy=copy)
 
 
 def _has_traced(x: Any) -> bool:

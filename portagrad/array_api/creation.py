@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 from portagrad.array import Array, ArrayLike, Device, DType, Scalar
-from portagrad.array_api.data_type import astype, result_type
+from portagrad.array_api.data_type import astype, device_of, found_device, result_type
 from portagrad.array_api.elementwise import add, divide, multiply, subtract
 from portagrad.array_api.manipulation import broadcast_to
 from portagrad.backend import backend_of, get_backend, namespace
@@ -30,14 +30,13 @@ def _counter(like: Array, count: int, dtype: DType) -> Array:
 
 def _as_asked(x: Array, dtype: DType | None, device: Device | None, *, copy: bool = False) -> Array:
     """x in the dtype and on the device that were asked for."""
-    here = backend_of(x).device_of(innermost(x))
-    moved = None if device is None or device == here else device
-    return astype(x, x.dtype if dtype is None else dtype, copy=copy, device=moved)
+    return astype(x, x.dtype if dtype is None else dtype, copy=copy, device=device)
 
 
 def _place(device: Device | None) -> dict[str, Any]:
     """The device keyword: the one asked for, or the active backend's."""
-    return {"device": get_backend().device if device is None else device}
+    backend = get_backend()
+    return {"device": backend.device if device is None else backend.find_device(device)}
 
 
 def arange(
@@ -139,7 +138,7 @@ def arange_like(x: Array, /, stop: int) -> Array:
 @constant
 def empty_like(x: Array, /, *, dtype: DType | None = None, device: Device | None = None) -> Array:
     """An array like x with no particular content."""
-    return namespace(x).empty_like(x, dtype=dtype, device=device)
+    return namespace(x).empty_like(x, dtype=dtype, device=found_device(x, device))
 
 
 @constant
@@ -147,7 +146,7 @@ def filled_like(
     x: Array, /, fill_value: Scalar, dtype: DType | None, device: Device | None
 ) -> Array:
     """full_like of a number."""
-    return namespace(x).full_like(x, fill_value, dtype=dtype, device=device)
+    return namespace(x).full_like(x, fill_value, dtype=dtype, device=found_device(x, device))
 
 
 def full_like(
@@ -161,21 +160,20 @@ def full_like(
     """An array like x with one value everywhere."""
     if not isinstance(fill_value, NUMBERS):
         spread = broadcast_to(fill_value, x.shape)
-        here = backend_of(x).device_of(innermost(x))
-        return _as_asked(spread, dtype or x.dtype, device or here, copy=True)
+        return _as_asked(spread, dtype or x.dtype, device or device_of(x), copy=True)
     return filled_like(x, fill_value, dtype, device)
 
 
 @constant
 def ones_like(x: Array, /, *, dtype: DType | None = None, device: Device | None = None) -> Array:
     """Ones like x."""
-    return namespace(x).ones_like(x, dtype=dtype, device=device)
+    return namespace(x).ones_like(x, dtype=dtype, device=found_device(x, device))
 
 
 @constant
 def zeros_like(x: Array, /, *, dtype: DType | None = None, device: Device | None = None) -> Array:
     """Zeros like x."""
-    return namespace(x).zeros_like(x, dtype=dtype, device=device)
+    return namespace(x).zeros_like(x, dtype=dtype, device=found_device(x, device))
 
 
 @primitive

@@ -10,6 +10,17 @@ from portagrad.errors import BackendError, DtypeError
 from portagrad.primitive import constant, innermost, primitive
 
 
+def device_of(x: Array) -> Device:
+    """The device that an array, or the array in a traced value, is on."""
+    array = innermost(x)
+    return backend_of(array).device_of(array)
+
+
+def found_device(x: Array, device: Device | None) -> Device | None:
+    """The device of x's library that was asked for, perhaps by its name."""
+    return None if device is None else backend_of(x).find_device(device)
+
+
 @primitive
 def convert(x: Array, /, dtype: DType, copy: bool, device: Device | None) -> Array:
     """astype to a floating dtype."""
@@ -37,7 +48,11 @@ def astype(x: Array, dtype: DType, /, *, copy: bool = True, device: Device | Non
     except Exception as error:
         library = namespace(innermost(x)).__name__
         raise DtypeError(f"astype: {dtype!r} is no dtype of {library}") from error
-    return conversion(x, dtype, copy, device)
+    if device is not None:
+        here, there = device_of(x), found_device(x, device)
+        if there != here:
+            x, copy = move(x, there, here), False  # the way back is there and here again
+    return conversion(x, dtype, copy, None)
 
 
 def is_inexact(x: Array, dtype: DType | None = None) -> bool:

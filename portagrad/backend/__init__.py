@@ -21,6 +21,7 @@ from portagrad.backend.errors import UnknownArrayError as UnknownArrayError
 from portagrad.backend.errors import UnknownDeviceError as UnknownDeviceError
 from portagrad.backend.failures import explain_backward as explain_backward
 from portagrad.backend.failures import explained as explained
+from portagrad.backend.failures import mixed_devices as mixed_devices
 from portagrad.backend.precision import get_matmul_precision as get_matmul_precision
 from portagrad.backend.precision import set_matmul_precision as set_matmul_precision
 from portagrad.backend.protocol import Backend as Backend
@@ -45,6 +46,7 @@ __all__ = [
     "get_matmul_precision",
     "is_basic",
     "list_backends",
+    "mixed_devices",
     "namespace",
     "register_backend",
     "set_backend",

@@ -6,6 +6,7 @@ Nothing is resolved, imported or probed here, so an error may always ask.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeAlias
 
@@ -23,6 +24,8 @@ class Scope(NamedTuple):
     owner: object
     backend: AnyBackend
     outer: Scope | None
+    #: Makes the device current that was so before, where entering has made another one so.
+    undo: Callable[[], object] | None = None
 
 
 #: The scopes of this thread or asyncio task, innermost first.

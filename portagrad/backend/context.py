@@ -80,7 +80,8 @@ def set_backend(name: str | Backend, *, device: Any = None) -> Backend:
     """Make a backend the default of the whole process, and return it.
 
     It is imported and probed now; on any failure the old one stays. A
-    `use_backend` around the call stays in force for its scope.
+    `use_backend` around the call stays in force for its scope. A device that is asked
+    for becomes the library's current one, in this thread, where it has such a thing.
 
     >>> set_backend("numpy").name
     'numpy'
@@ -90,6 +91,7 @@ def set_backend(name: str | Backend, *, device: Any = None) -> Backend:
     that fails to load (ImportError), an unknown device (ValueError).
     """
     active.Process.chosen = backend = usable(name, device, afresh=True)
+    backend.make_current()
     return backend
 
 
@@ -98,7 +100,8 @@ class use_backend:
 
     The block's thread or asyncio task alone sees it. One object may be entered
     many times. A decorated generator sees it while it runs, and whoever iterates
-    over it does not. Imports and probes on entry; raises as `set_backend` does.
+    over it does not. Imports and probes on entry; raises as `set_backend` does. A device
+    that is asked for is CuPy's current one inside.
 
     >>> with use_backend("numpy") as backend:
     ...     print(backend.name)
@@ -111,13 +114,18 @@ class use_backend:
 
     def __enter__(self) -> Backend:
         backend = usable(self._name, self._device)
-        scope.set(Scope(self, backend, scope.get()))
+        scope.set(Scope(self, backend, scope.get(), backend.make_current()))
         return backend
 
     def __exit__(self, *exception: object) -> None:
         # Not simply the outer scope: a generator that is suspended in its own
         # `with use_backend` may have left a scope on top of this one.
-        scope.set(_without(scope.get(), self))
+        found = current = scope.get()
+        while found is not None and found.owner is not self:
+            found = found.outer
+        if found is not None and found.undo is not None:
+            found.undo()
+        scope.set(_without(current, self))
 
     def __repr__(self) -> str:
         device = "" if self._device is None else f", device={self._device!r}"

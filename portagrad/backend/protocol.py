@@ -191,6 +191,10 @@ class Backend:
         twin.requested_device = device
         return twin
 
+    def make_current(self) -> Callable[[], object] | None:
+        """Take force in this thread, in a library with a current device; return what undoes it."""
+        return None
+
     def named(self, name: str) -> Backend:
         """The same backend under another name."""
         twin = copying.copy(self)

@@ -63,3 +63,47 @@ def test_broadcast_shapes_that_do_not_fit():
         xp.broadcast_shapes((2,), (1, 3))
     with pytest.raises(ValueError, match=r"\(0,\) and \(2,\)"):
         xp.broadcast_shapes((0,), (2,))
+
+
+def everything(like):
+    """Every function that takes a device, by what it makes with one."""
+    return {
+        **{name: make for name, (make, _) in MADE.items()},
+        "empty": lambda **k: xp.empty(2, **k),
+        "asarray of numbers": lambda **k: xp.asarray([1.0, 2.0], **k),
+        "asarray of an array": lambda **k: xp.asarray(like, **k),
+        "asarray of a tensor": lambda **k: xp.asarray(pg.tensor(like), **k),
+        "astype": lambda **k: xp.astype(like, xp.float32, **k),
+        "zeros_like": lambda **k: xp.zeros_like(like, **k),
+        "ones_like": lambda **k: xp.ones_like(like, **k),
+        "empty_like": lambda **k: xp.empty_like(like, **k),
+        "full_like": lambda **k: xp.full_like(like, 2, **k),
+        "full_like of an array": lambda **k: xp.full_like(like, like[0], **k),
+        "fftfreq": lambda **k: xp.fft.fftfreq(4, **k),
+        "rfftfreq": lambda **k: xp.fft.rfftfreq(4, **k),
+        "tensor": lambda **k: pg.tensor([1.0, 2.0], **k),
+        "initializers": lambda **k: pg.initializers.uniform((2,), **k),
+        "Linear": lambda **k: pg.nn.Linear(2, 3, **k).weight.data,
+    }
+
+
+def test_a_device_is_asked_for_by_its_name(backend):
+    like = pg.asarray(np.ones(2, dtype="float32"))
+    for function, make in everything(like).items():
+        for name in map(backend.device_name, backend.devices()):
+            if name == "no_float64":
+                continue  # its own parameter of this fixture
+            found = backend.device_name(xp.data_type.device_of(make(device=name)))
+            assert found == name, function
+        with pytest.raises(pg.errors.BackendError, match="'nowhere'"):
+            make(device="nowhere")
+
+
+def test_the_gradient_of_a_conversion_comes_back_to_its_device():
+    strict = pytest.importorskip("array_api_strict")
+    x = pg.tensor(strict.asarray([1.0, 2.0], device=strict.Device("device1")), requires_grad=True)
+    y = xp.astype(x, strict.float32, device="CPU_DEVICE")
+    assert y.device == strict.Device("CPU_DEVICE")
+    xp.sum(y * y).backward()
+    assert (x.grad.device, x.grad.dtype) == (strict.Device("device1"), strict.float64)
+    assert pg.to_numpy(x.grad).tolist() == [2.0, 4.0]

@@ -1,0 +1,328 @@
+"""Arrays on two cards: each operation runs where its arrays are. On a stand-in, not on a GPU."""
+
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import portagrad as pg
+from portagrad import array_api as xp
+from portagrad.backend import Backend, UnknownDeviceError, backend_of, register_backend
+from portagrad.backend.dispatch import forget_types
+from portagrad.errors import MixedBackendsError, OutOfMemoryError
+from tests.backend import two_cards
+from tests.backend.two_cards import Cards
+
+
+@pytest.fixture
+def cards(monkeypatch):
+    """The CuPy backend on two cards that NumPy stands in for; the current one is 0."""
+    # A class of its own, as what runs on a type is remembered.
+    own = type("ndarray", (two_cards.ndarray,), {"__module__": "cupy"})
+    monkeypatch.setattr(two_cards, "ndarray", own)
+    monkeypatch.setitem(sys.modules, "cupy", two_cards.cupy())
+    monkeypatch.setitem(sys.modules, "array_api_compat.cupy", two_cards.compat())
+    monkeypatch.delitem(sys.modules, "portagrad_cupy.devices", raising=False)
+    from portagrad_cupy import CupyBackend
+
+    backend = CupyBackend()
+    backend.__dict__["_fused"] = {}  # they are launched by CuPy itself
+    register_backend("cupy", backend)
+    yield backend
+    sys.modules.pop("portagrad_cupy.devices", None)
+    forget_types()
+
+
+def where(x):
+    return x.device_id
+
+
+def test_a_device_is_chosen_by_name_whatever_is_current(cards):
+    pg.set_backend("cupy", device="cuda:1")
+    assert Cards.current == 1
+    Cards.current = 0
+    made = [xp.zeros(3), xp.ones((2, 2)), xp.arange(4), xp.linspace(0, 1, 5), xp.full(3, 2.0)]
+    made += [pg.asarray([1.0]), pg.asarray(np.ones(2)), xp.zeros_like(made[0]), xp.eye(3)]
+    assert list(map(where, made)) == [1] * len(made)
+    assert Cards.current == 0
+    assert Cards.over_the_bus == []
+
+
+@pytest.mark.parametrize("device", ["cuda:1", 1])
+def test_every_creation_function_takes_a_device(cards, device):
+    with pg.use_backend("cupy"):
+        like = pg.asarray(np.ones(3))
+        made = [
+            xp.zeros(3, device=device),
+            xp.empty(3, device=device),
+            xp.arange(3, device=device),
+            xp.zeros_like(like, device=device),
+            xp.full_like(like, 2.0, device=device),
+            xp.astype(like, np.float32, device=device),
+            xp.asarray(like, device=device),
+            pg.asarray([1.0], device=device),
+            pg.tensor([1.0], device=device).data,
+            pg.nn.Linear(2, 3, device=device).weight.data,
+        ]
+    assert list(map(where, made)) == [1] * len(made)
+    assert Cards.over_the_bus == []
+    assert Cards.current == 0
+    with pytest.raises(UnknownDeviceError, match=r"'cuda:0', 'cuda:1'"):
+        xp.zeros_like(like, device="cuda:7")
+
+
+def test_a_scope_makes_its_device_the_current_one_and_gives_it_back(cards):
+    with pg.use_backend("cupy", device="cuda:1"):
+        assert Cards.current == 1
+        with pg.use_backend("cupy", device="cuda:0"):
+            assert Cards.current == 0
+        assert Cards.current == 1
+        with pg.use_backend("numpy"):
+            assert Cards.current == 1
+    assert Cards.current == 0
+
+
+def test_a_generator_in_a_scope_leaves_the_callers_device_alone(cards):
+    @pg.use_backend("cupy", device="cuda:1")
+    def devices():
+        yield Cards.current
+        yield Cards.current
+
+    found = []
+    for device in devices():
+        found += [device, Cards.current]
+    assert found == [1, 0, 1, 0]
+
+
+def test_arrays_go_there_and_back(cards):
+    x = np.arange(6.0).reshape(2, 3)
+    there = pg.to_backend(x, "cupy", device="cuda:1")
+    other = pg.to_backend(there, "cupy", device="cuda:0")
+    assert (where(there), where(other)) == (1, 0)
+    assert where(pg.to_backend(there, "cupy")) == 1  # nothing was asked for
+    for each in (there, other, pg.to_backend(other, "cupy", device="cuda:1")):
+        assert pg.to_numpy(each).tolist() == x.tolist()
+    assert isinstance(pg.to_backend(there, "numpy"), np.ndarray)
+    assert Cards.over_the_bus == []
+
+
+def test_a_copy_between_cards_waits_for_both_sides(cards):
+    x = pg.asarray(np.ones(3), backend="cupy", device="cuda:1")
+    Cards.queued.clear()
+    stream = two_cards.Stream("of the user")
+    with stream:
+        pg.to_backend(x, "cupy", device="cuda:0")
+    made, waits, copy, copied, gives_back = Cards.queued
+    assert made == ("record", made[1], "default of 1")
+    assert waits == ("wait", made[1], "of the user")
+    assert copy == ("copy", 1, "of the user")
+    assert copied == ("record", copied[1], "of the user")
+    assert gives_back == ("wait", copied[1], "default of 1")
+
+
+def test_a_copy_is_refused_where_none_may_be_made(cards):
+    x = pg.asarray(np.ones(3), backend="cupy", device="cuda:1")
+    with pytest.raises(ValueError, match="from cuda:1 to cuda:0 is a copy"):
+        pg.asarray(x, device="cuda:0", copy=False)
+    assert pg.asarray(x, device="cuda:1", copy=False) is x
+
+
+@pytest.mark.parametrize(
+    ("name", "function"),
+    [
+        ("add", xp.add),
+        ("matmul", xp.matmul),
+        ("maximum", xp.maximum),
+        ("linear", lambda x, w: pg.kernels.linear(x, w, w[0])),
+        ("concat", lambda x, y: xp.concat([x, y])),
+        ("where", lambda x, y: xp.where(x > 0, x, y)),
+    ],
+)
+@pytest.mark.parametrize("traced", [False, True])
+def test_arrays_of_two_cards_are_refused(cards, name, function, traced):
+    x, y = (pg.asarray(np.ones((2, 2)), backend="cupy", device=each) for each in (0, 1))
+    if traced:
+        x, y = (pg.tensor(each, requires_grad=True) for each in (x, y))
+    for _ in range(2):
+        Cards.over_the_bus.clear()
+        with pytest.raises(MixedBackendsError) as caught:
+            function(x, y)
+        message = str(caught.value)
+        assert "arrays of cupy on two devices: cuda:0 (" in message
+        assert "shape (2, 2)) and cuda:1 (" in message
+        assert "portagrad.to_backend(x, 'cupy', device='cuda:1')" in message
+        assert message.count("two devices") == 1
+        assert "[" in message
+        assert Cards.over_the_bus == []
+
+
+def test_the_error_names_the_function(cards):
+    x, y = (pg.asarray(np.ones(2), backend="cupy", device=each) for each in (0, 1))
+    with pytest.raises(MixedBackendsError, match=r"^atan2: .*\[x1: \(2,\) float64, x2: "):
+        xp.atan2(x, y)
+
+
+PROGRAMS = {
+    "element-wise": lambda x, w: xp.sum(xp.tanh(x * 2.0 + 1.0) * xp.exp(-x)),
+    "fan-out": lambda x, w: xp.sum(x * x + x * xp.sin(x)),
+    "product": lambda x, w: xp.mean(xp.matmul(x, w) ** 2),
+    "rows": lambda x, w: xp.sum(pg.kernels.log_softmax(pg.kernels.linear(x, w))[:, 0]),
+    "shapes": lambda x, w: xp.sum(xp.concat([x, xp.flip(x)]) * xp.reshape(w, (1, 9))[:, :3]),
+    "reductions": lambda x, w: xp.std(x) + xp.max(x) + xp.sum(xp.cumulative_sum(x, axis=1)),
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_program_runs_on_its_arrays_card(cards, program):
+    """Forward, with another card current throughout, and NumPy's values."""
+    hosts = [np.random.default_rng(0).normal(size=shape) for shape in ((2, 3), (3, 3))]
+    tensors = [pg.tensor(x, backend="cupy", device="cuda:1", requires_grad=True) for x in hosts]
+    assert Cards.current == 0
+    value = PROGRAMS[program](*tensors)
+    assert where(value.data) == 1
+    expected = PROGRAMS[program](*(pg.tensor(x) for x in hosts))
+    np.testing.assert_allclose(value.data.get(), expected.data, rtol=1e-12)
+    assert Cards.over_the_bus == []
+
+
+#: Programs in which a cotangent comes together from two sides.
+SUMS = {"element-wise", "fan-out", "shapes", "reductions"}
+ADDED = "the walk adds cotangents where the current device is"
+
+
+def gradients(program):
+    """The gradients of a program on card 1, and NumPy's."""
+    hosts = [np.random.default_rng(0).normal(size=shape) for shape in ((2, 3), (3, 3))]
+    found = []
+    for keywords in ({"backend": "cupy", "device": "cuda:1"}, {"backend": "numpy"}):
+        tensors = [pg.tensor(x, requires_grad=True, **keywords) for x in hosts]
+        PROGRAMS[program](*tensors).backward()
+        found.append([x.grad for x in tensors if x.grad is not None])
+    return found
+
+
+def check_gradients(ours, theirs):
+    for g, expected in zip(ours, theirs, strict=True):
+        assert where(g) == 1
+        np.testing.assert_allclose(g.get(), expected, rtol=1e-12)
+    assert Cards.over_the_bus == []
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_gradient_in_a_scope_runs_on_its_device(cards, program):
+    with pg.use_backend("cupy", device="cuda:1"):
+        check_gradients(*gradients(program))
+
+
+@pytest.mark.parametrize(
+    "program",
+    [pytest.param(p, marks=pytest.mark.xfail(reason=ADDED)) if p in SUMS else p for p in PROGRAMS],
+)
+def test_a_gradient_runs_on_its_arrays_card(cards, program):
+    assert Cards.current == 0
+    check_gradients(*gradients(program))
+
+
+def test_a_training_step_in_a_scope_runs_on_its_device(cards):
+    with pg.use_backend("cupy", device="cuda:1"):
+        network = pg.nn.Sequential(pg.nn.Linear(3, 4), pg.nn.Tanh(), pg.nn.Linear(4, 2))
+        optimizer = pg.optim.SGD(network.parameters(), learning_rate=0.1, momentum=0.9)
+        x, target = pg.asarray(np.ones((5, 3), "float32")), pg.asarray(np.zeros(5, "int64"))
+        for _ in range(2):
+            optimizer.zero_grad()
+            loss = pg.nn.CrossEntropyLoss()(network(x), target)
+            loss.backward()
+            optimizer.step()
+        assert {where(p.data) for p in network.parameters()} == {1}
+    assert Cards.over_the_bus == []
+    assert Cards.current == 0
+
+
+def test_memory_errors_say_what_the_card_has(cards):
+    x = pg.asarray(np.ones(3), backend="cupy", device="cuda:1")
+
+    class OutOfMemory(MemoryError):
+        def __init__(self, size, total, limit=0):
+            super().__init__(f"Out of memory allocating {size:,} bytes (allocated so far: {total})")
+
+    def no_room(x):
+        raise OutOfMemory(8 << 30, 70 << 30)
+
+    @pg.primitive
+    def grow(x):
+        return no_room(x)
+
+    with pytest.raises(OutOfMemory) as caught:
+        grow(x)
+    assert isinstance(caught.value, OutOfMemoryError)
+    message = str(caught.value)
+    assert message.startswith("grow: Out of memory allocating 8,589,934,592 bytes")
+    assert "[x: (3,) float64]" in message
+    assert (
+        "On cuda:1, arrays take 60 GiB, CuPy's pool keeps 10 GiB that they have left, and 3 of "
+        "80 GiB are free. Try a smaller batch" in message
+    )
+
+
+def test_memory_is_released_on_the_backends_card(cards):
+    pg.get_backend("cupy", device="cuda:1").release_memory()
+    assert ("freed", 1) in Cards.queued
+
+
+def test_products_follow_the_current_stream_with_a_workspace_of_its_own(cards, monkeypatch):
+    """One handle for a card, one workspace for each stream of it, kept for the next product."""
+    for name in ("portagrad_cupy.cublaslt", "portagrad_cupy.cublaslt.multiply"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    from portagrad_cupy.cublaslt import multiply
+
+    runs = []
+
+    class Plan:
+        def __init__(self, problem, handle, workspace):
+            self.chosen = SimpleNamespace(workspaceSize=workspace)
+
+        def run(self, handle, a, b, y, workspace, size, stream):
+            runs.append((handle, workspace, stream))
+
+    monkeypatch.setattr(multiply, "Plan", Plan)
+    monkeypatch.setattr(multiply, "call", lambda name, *arguments: None)
+    other = two_cards.Stream("another")
+    for index in (0, 1):
+        with two_cards.Device(index):
+            x = pg.asarray(np.ones((4, 4)), backend="cupy", device=index)
+            multiply.product(x, x)
+            multiply.product(x, x)
+            with other:
+                multiply.product(x, x)
+    first, again, aside, *rest = runs
+    assert first == again
+    assert first[2] == Cards.streams[0].ptr
+    assert (aside[0], aside[2]) == (first[0], other.ptr)
+    assert rest[0][0] is not first[0]
+    assert len({workspace for _, workspace, _ in runs}) == 4
+    # On a card that is not the current one, cuBLASLt's handle would not do.
+    assert multiply.product(x, x) is None
+    for name in ("portagrad_cupy.cublaslt", "portagrad_cupy.cublaslt.multiply"):
+        sys.modules.pop(name, None)
+
+
+def test_one_card_wraps_nothing(cards):
+    Cards.count = 1
+    from portagrad_cupy import CupyBackend
+
+    backend = CupyBackend()
+    assert backend.xp is sys.modules["array_api_compat.cupy"]
+    assert backend.guarded(len) is len
+
+
+def test_a_missing_function_is_still_said_to_be_missing(cards):
+    assert getattr(cards.xp, "no_such_function", None) is None
+    with pytest.raises(AttributeError, match=r"array_api_compat\.cupy.*no_such_function"):
+        cards.xp.no_such_function  # noqa: B018
+
+
+def test_other_libraries_need_no_guard():
+    assert Backend().guarded(len) is len
+    assert Backend().make_current() is None
+    assert backend_of(np.ones(1)).guarded(len) is len
