@@ -7,23 +7,19 @@ time of a pass over it: where g dies, `spare` is its memory, to write the result
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy
 
-from portagrad.backend.protocol import may_decline
+from portagrad.backend.protocol import Pullback, may_decline
 from portagrad_numpy.kernels import (
     counted,
     cross_entropy_backward,
-    linear_bias_backward,
-    linear_weight_backward,
-    linear_x_backward,
+    linear_backward,
     mse_backward,
 )
 from portagrad_numpy.pool import room
-
-Formula = Callable[..., Any]
 
 _ONE = {char: numpy.ones((), char) for char in "fd"}
 
@@ -81,11 +77,10 @@ def _divisor(g: Any, x2: Any, out: Any) -> Any:
 
 @may_decline
 def _mse(g: Any, prediction: Any, target: Any, reduction: str, beside: Any) -> Any:
-    """The error times g and the scale."""
+    """2 (z - y) g times the scale."""
     if beside is None:
         return mse_backward(g, prediction, target, reduction)
-    error, factor = beside
-    return numpy.multiply(error, g * factor)
+    return numpy.multiply(beside, g)
 
 
 @may_decline
@@ -105,25 +100,21 @@ def _cross_entropy(g: Any, logits: Any, target: Any, reduction: str, beside: Any
 
 #: The operands that an element-wise rule has several of take g through, one after another: see
 #: portagrad.primitive.Plan for who may write to `spare`.
-PULLBACKS: Mapping[str, Mapping[str, Formula]] = {
+PULLBACKS: Mapping[str, Pullback | Mapping[str, Pullback | tuple[Any, ...]]] = {
     "cos": {"x": _cos},
     "cross_entropy": {"logits": _cross_entropy},
-    "divide": {"x1": lambda g, x2, spare: numpy.divide(g, x2, spare), "x2": _divisor},
-    "exp": {"x": lambda g, out, spare: numpy.multiply(g, out, spare)},
-    "linear": {
-        "x": linear_x_backward,
-        "weight": linear_weight_backward,
-        "bias": linear_bias_backward,
-    },
-    "log": {"x": lambda g, x, spare: numpy.divide(g, x, spare)},
+    "divide": {"x1": (numpy.divide, "g", "x2", "spare"), "x2": _divisor},
+    "exp": {"x": (numpy.multiply, "g", "out", "spare")},
+    "linear": linear_backward,
+    "log": {"x": (numpy.divide, "g", "x", "spare")},
     "mse": {"prediction": _mse},
     "multiply": {
-        "x1": lambda g, x2, spare: numpy.multiply(g, x2, spare),
-        "x2": lambda g, x1, spare: numpy.multiply(g, x1, spare),
+        "x1": (numpy.multiply, "g", "x2", "spare"),
+        "x2": (numpy.multiply, "g", "x1", "spare"),
     },
-    "negative": {"x": lambda g, spare: numpy.negative(g, spare)},
+    "negative": {"x": (numpy.negative, "g", "spare")},
     "sigmoid": {"x": _sigmoid},
     "sin": {"x": _sin},
-    "subtract": {"x2": lambda g, spare: numpy.negative(g, spare)},
+    "subtract": {"x2": (numpy.negative, "g", "spare")},
     "tanh": {"x": _tanh},
 }

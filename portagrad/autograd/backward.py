@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Sequence
-from heapq import heapify, heappop, heappush, heappushpop
+from heapq import heapify, heappop, heappush, heapreplace
 from typing import Any
 
 from portagrad import array_api as xp
@@ -48,22 +48,27 @@ def walk(
     smallest = math.inf if backend is None else backend.reusable_from
     plainly = trace is None and not absorbing
     # Nodes are numbered as they are made, so that the newest one waiting has all its cotangent.
-    # `ahead` is one that waits too: in a chain it is the only one, and the heap stays empty.
+    # One that waits, `ahead`, is held beside the others: in a chain it is the only one.
     heap = [(-node.number, node) for node in pending]
     heapify(heap)
     ahead: Node | None = None
-    while heap or ahead is not None:
+    waiting: Any = None
+    while True:
         if ahead is None:
+            if not heap:
+                break
             node = heappop(heap)[1]
-        elif heap:
-            node = heappushpop(heap, (-ahead.number, ahead))[1]
+            g = pending.pop(node, None)
+        elif heap and heap[0][0] < -ahead.number:
+            node = heapreplace(heap, (-ahead.number, ahead))[1]
+            pending[ahead] = waiting
+            g = pending.pop(node, None)
         else:
-            node = ahead
-        ahead = None
-        g = pending.pop(node, None)
+            node, g = ahead, waiting
+        ahead = waiting = None
         if g is None:
             continue  # a segment that was computed again went on from it
-        if node in until:
+        if until and node in until:
             finished[node] = g
             continue
         if node.extra is not None and node.extra.keeps_grad:
@@ -74,7 +79,7 @@ def walk(
                 (parent,) = node.parents
                 if parent not in pending:
                     pending[parent] = [None] * len(parent.shape)
-                    ahead = parent
+                    heappush(heap, (-parent.number, parent))
                 slots = pending[parent]
                 slots[node.index] = g if slots[node.index] is None else slots[node.index] + g
             continue
@@ -100,7 +105,10 @@ def walk(
                 contributions = pull(g, kept, spare, backend.room, not retain_graph)
                 spare = None
             g = kept = None  # so that nothing is held that an operation on the way may reuse
-            for parent, c in zip(node.parents, contributions):
+            parents, i = node.parents, 0
+            for c in contributions:  # a zip costs as much as the rest of the loop
+                parent = parents[i]
+                i += 1
                 if c is None:
                     continue
                 if c.shape != parent.shape:
@@ -112,13 +120,16 @@ def walk(
                 if parent.plan is None and not parent.parents and not until:  # a leaf
                     known = parent in finished
                     finished[parent] = _sum(finished, parent, c, backend) if known else c
-                elif parent not in pending:
-                    pending[parent] = c
-                    if ahead is not None:
-                        heappush(heap, (-ahead.number, ahead))
-                    ahead = parent
-                else:
+                elif parent is ahead:
+                    pending[parent], waiting = waiting, None
+                    waiting = _sum(pending, parent, c, backend)
+                elif pending and parent in pending:
                     pending[parent] = _sum(pending, parent, c, backend)
+                elif ahead is None:
+                    ahead, waiting = parent, c
+                else:
+                    pending[parent] = c
+                    heappush(heap, (-parent.number, parent))
             contributions, c = (), None
         except BackwardError:
             raise
@@ -223,14 +234,12 @@ def to_dtype(x: Any, dtype: Any) -> Any:
 
 def conjugate(x: Any) -> Any:
     """Between a cotangent of the rules and the direction of steepest ascent."""
-    known = _complex.get(type(x))
-    if known is None:
-        if type(x) in traced_types:
-            return xp.conj(x) if is_complex(x) else x
-        known = _complex[type(x)] = {}
-    found = known.get(x.dtype)
-    if found is None:
-        found = known[x.dtype] = is_complex(x)
+    try:
+        found = _complex[type(x)][x.dtype]
+    except KeyError:
+        found = is_complex(x)
+        if type(x) not in traced_types:
+            _complex.setdefault(type(x), {})[x.dtype] = found
     return xp.conj(x) if found else x
 
 
@@ -239,13 +248,13 @@ def conjugate(x: Any) -> Any:
 _complex: dict[type, dict[Any, bool]] = {}
 
 
-def hand_out(gradients: Sequence[Any], *private: Any) -> list[Any]:
+def hand_out(gradients: Iterable[Any], *private: Any) -> list[Any]:
     """Gradients as a user may have them: each in memory of its own.
 
     A rule may return g itself, or a view; `private` are arrays that belong to
     somebody else, such as the cotangent that the user gave.
     """
-    taken = set(map(id, private))
+    taken = {id(x) for x in private}
     result = []
     for gradient in gradients:
         if type(gradient) not in traced_types:

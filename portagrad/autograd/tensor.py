@@ -201,15 +201,14 @@ class Tensor(ArrayObject):
             seed = seed if type(seed) in traced_types else self.tape.lift(seed)
         found = walk(
             [(node, conjugate(seed))],
-            self.tape,
+            self.trace,  # type: ignore[arg-type]
             retain_graph=retain_graph or create_graph,
             create_graph=create_graph,
         )
-        nodes = list(found)
-        gradients = [conjugate(found[n]) for n in nodes]
-        if not create_graph:
-            gradients = hand_out(gradients, gradient, self.value)
-        extras = [n.extra or self._extra(n) for n in nodes]
+        gradients: Any = map(conjugate, found.values())
+        gradients = list(gradients) if create_graph else hand_out(gradients, seed, self.value)
+        extras = [n.extra or self._extra(n) for n in found]
+        # Whatever fails in an addition fails before any gradient is changed.
         added = [g if e.grad is None else e.grad + g for e, g in zip(extras, gradients)]
         for extra, total in zip(extras, added):
             extra.grad = total

@@ -34,6 +34,7 @@ _NO_KERNELS: Mapping[str, Callable[..., Any]] = MappingProxyType({})
 
 
 F = TypeVar("F", bound=Callable[..., Any])
+Pullback = Callable[..., Any]
 
 
 def may_decline(kernel: F) -> F:
@@ -103,7 +104,12 @@ class Backend:
     #: operand's: the formulas of portagrad's table over again, with the same parameters or
     #: fewer. Two more may be named, arrays of g's shape and dtype to write to, or None: `spare`,
     #: which is g itself where nobody else holds it, and `spare_out`, the same for `out`.
-    pullbacks: Mapping[str, Mapping[str, Callable[..., Any]]] = MappingProxyType({})
+    #: A function that shows no signature comes with the names of its arguments, as a tuple. One
+    #: formula in place of a mapping gives the cotangents of all operands, of which it may leave
+    #: out (None) those that `needs` says are not needed; what only those name may then be None.
+    pullbacks: Mapping[str, Pullback | Mapping[str, Pullback | tuple[Any, ...]]] = MappingProxyType(
+        {}
+    )
 
     def reusable(self, x: Any) -> bool:
         """Does nobody hold this array but one variable of the caller, and is it worth reusing?

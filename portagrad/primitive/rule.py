@@ -17,13 +17,18 @@ Formula = Callable[..., Any]
 
 
 class Rule:
-    """A formula and, for each of its parameters, where the value comes from."""
+    """A formula and, for each of its parameters, where the value comes from.
 
-    def __init__(self, primitive: Primitive, formula: Formula) -> None:
-        self.formula = formula
-        self.sources = tuple(
-            self._source(primitive, name) for name in inspect.signature(formula).parameters
-        )
+    A function that shows no signature comes with the names: `(numpy.multiply, "g", "x2")`.
+    """
+
+    def __init__(self, primitive: Primitive, formula: Formula | tuple[Any, ...]) -> None:
+        self.formula: Formula = formula[0] if isinstance(formula, tuple) else formula
+        names = formula[1:] if isinstance(formula, tuple) else inspect.signature(formula).parameters
+        self.sources = tuple(self._source(primitive, name) for name in names)
+        code = getattr(formula, "__code__", None)
+        #: Is it `lambda g: g`?
+        self.passes_on = code is not None and (code.co_code, code.co_varnames) == _PASSES_ON
 
     @staticmethod
     def _source(primitive: Primitive, name: str) -> tuple[str, Any]:
@@ -42,6 +47,10 @@ class Rule:
             f"{primitive.name}.defvjp: a formula names {name!r}, which is neither g, out, "
             f"an operand ({', '.join(primitive.operands)}), an operand's shape, nor an argument"
         )
+
+
+_PASSING = (lambda g: g).__code__
+_PASSES_ON = _PASSING.co_code, _PASSING.co_varnames
 
 
 class Plan:
@@ -104,17 +113,20 @@ class Plan:
         backend = backend_of(g)
         own = backend.pullbacks.get(self.primitive.name)
         if own is not None and isinstance(g, backend.array_types()):
-            rules = {
-                name: rule if name not in own else self._own(rule, own[name])
-                for name, rule in self.primitive.rules.items()
-            }
-            pull = self._compile(self._rules(rules), backend.reusable)
+            if callable(own):
+                pull = self._compile([Rule(self.primitive, own)], joint=True)
+            else:
+                rules = {
+                    name: rule if name not in own else self._own(rule, own[name])
+                    for name, rule in self.primitive.rules.items()
+                }
+                pull = self._compile(self._rules(rules), backend.reusable)
         pull = self.pulls[type(g)] = backend.guarded(pull)
         return pull
 
-    def _own(self, rule: Rule, formula: Formula) -> Rule:
+    def _own(self, rule: Rule, formula: Formula | tuple[Any, ...]) -> Rule:
         """A backend's rule; the stated one goes on where it declines."""
-        if getattr(formula, "may_decline", False):
+        if not isinstance(formula, tuple) and getattr(formula, "may_decline", False):
             formula = functools.wraps(formula)(_or_stated(formula, rule.formula))
         return Rule(self.primitive, formula)
 
@@ -134,7 +146,10 @@ class Plan:
         return [stated[name] for name in names]
 
     def _compile(
-        self, rules: Sequence[Rule], reusable: Callable[[Any], bool] | None = None
+        self,
+        rules: Sequence[Rule],
+        reusable: Callable[[Any], bool] | None = None,
+        joint: bool = False,
     ) -> Callable[..., Sequence[Any]]:
         """A function of g and of what was kept, from the rules' formulas."""
         # Whoever writes over g must be the last to need it, and nobody may have passed it on.
@@ -151,17 +166,25 @@ class Plan:
                 return f"(kept[{len(self.sources)}] if len(kept) > {len(self.sources)} else None)"
             if source[0] in _GIVEN:
                 return source[0]
+            if source not in self.sources:  # for the gradient of an operand that wants none
+                return "None"
             return f"kept[{self.sources.index(source)}]"
 
         calls = [
-            f"rule{n}({', '.join(argument(s, rule is rules[-1]) for s in rule.sources)})"
+            "g"
+            if rule.passes_on
+            else f"rule{n}({', '.join(argument(s, rule is rules[-1]) for s in rule.sources)})"
             for n, rule in enumerate(rules)
         ]
-        joint = self.primitive.joint is not None
-        result = f"pick({calls[0]})" if joint else f"({''.join(call + ', ' for call in calls)})"
+        result = f"({''.join(call + ', ' for call in calls)})"
+        if joint or self.primitive.joint is not None:
+            count = len(self.primitive.operands)
+            every = not self.primitive.variadic and self.wanted == tuple(range(count))
+            result = calls[0] if every else f"pick({calls[0]})"
         scope: dict[str, Any] = {f"rule{n}": rule.formula for n, rule in enumerate(rules)}
         scope["reusable"] = reusable
-        scope["pick"] = lambda cotangents: [cotangents[i] for i in self.wanted]
+        picked = ", ".join(f"cotangents[{i}]" for i in self.wanted)
+        scope["pick"] = eval(f"lambda cotangents: ({picked},)")
         scope["needs"] = tuple(
             bool(self.mask >> i & 1) for i in range(len(self.primitive.operands))
         )
