@@ -10,7 +10,8 @@ from typing import Any
 from portagrad import array_api as xp
 from portagrad.array import Shape
 from portagrad.array_api.data_type import is_complex, is_inexact
-from portagrad.autograd.tape import Node, Output, Tape, traced_again
+from portagrad.autograd.node import Node, Output
+from portagrad.autograd.tape import Tape, traced_again
 from portagrad.backend import Backend, backend_of, namespace
 from portagrad.batching.kinds import by_element
 from portagrad.batching.rule import rules

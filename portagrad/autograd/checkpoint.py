@@ -17,7 +17,8 @@ from portagrad.autograd.batched import BatchTrace
 from portagrad.autograd.custom import Stated, StatedPlan
 from portagrad.autograd.forward import Forward
 from portagrad.autograd.modes import ModeScope
-from portagrad.autograd.tape import Node, Tape
+from portagrad.autograd.node import Node, new_node
+from portagrad.autograd.tape import Tape
 from portagrad.autograd.tensor import Tensor, leaf_node
 from portagrad.primitive import (
     Mode,
@@ -175,7 +176,7 @@ class _Segment(Stated):
             return self._run(leaves)
         moving = self._moving(outputs)
         plan: Any = _SegmentPlan(self, [x is not None and x.node is not None for x in own], outside)
-        node = Node(
+        node = new_node(
             plan,
             (*inputs, *outside),
             (residuals,),
@@ -284,7 +285,7 @@ class _SegmentPlan(StatedPlan):
         same = xp.positive.primitive.plan(1)
 
         def through(parent: Node) -> Node:
-            return Node(same, (parent,), (), parent.shape, parent.dtype)
+            return new_node(same, (parent,), (), parent.shape, parent.dtype)
 
         nodes = [through(next(parents)) if wanted else None for wanted in self.inputs]
         return *kept, self.segment.fresh(kept[0], nodes)

@@ -16,7 +16,8 @@ from portagrad import array_api as xp
 from portagrad.array_api.data_type import is_inexact
 from portagrad.autograd.backward import sum_to_shape, to_dtype, walk
 from portagrad.autograd.lifting import described, is_number_or_array, matched
-from portagrad.autograd.tape import Node, Tape
+from portagrad.autograd.node import Node
+from portagrad.autograd.tape import Tape
 from portagrad.autograd.tensor import Tensor, leaf_node, new_tape
 from portagrad.backend import backend_of
 from portagrad.errors import (

@@ -12,7 +12,9 @@ from portagrad.array_api.data_type import is_inexact
 from portagrad.autograd.backward import conjugate, hand_out, walk
 from portagrad.autograd.lifting import as_like
 from portagrad.autograd.namespace import namespace_of
-from portagrad.autograd.tape import Extra, Node, Tape, binary_operation, tensors
+from portagrad.autograd.node import Extra, Node, new_node
+from portagrad.autograd.operations import operators
+from portagrad.autograd.tape import Tape
 from portagrad.backend import Backend, asarray, backend_of
 from portagrad.errors import BackwardError, DtypeError, NotDifferentiableError, ShapeError
 from portagrad.primitive import innermost, traced_types
@@ -238,8 +240,7 @@ class Tensor(ArrayObject):
             raise BackwardError(f"{what}: this Tensor is the result of an operation; detach() it")
 
 
-tensors.add(Tensor)
-# Two Python calls less than by way of the functions, which is where `otherwise` leads.
+# Two Python calls less than by way of the functions, which is what the operators are at first.
 for _name, _function in (
     ("add", xp.add),
     ("sub", xp.subtract),
@@ -247,9 +248,7 @@ for _name, _function in (
     ("truediv", xp.divide),
     ("matmul", xp.matmul),
 ):
-    _operator = f"__{_name}__"
-    _otherwise = getattr(Tensor, _operator)
-    setattr(Tensor, _operator, binary_operation(_function.primitive, Tensor, _operator, _otherwise))
+    operators[Tensor, _function.primitive] = (f"__{_name}__", getattr(Tensor, f"__{_name}__"))
 
 #: The tape of every tensor that a user makes: the oldest of all tapes.
 EAGER = Tape(Tensor, id=0)
@@ -262,7 +261,7 @@ def leaf_node(value: Any) -> Node:
             f"only real and complex floating arrays have a gradient, got dtype {value.dtype}; "
             f"convert with dtype='float32' or astype first"
         )
-    return Node(None, (), (), value.shape, value.dtype, Extra(keeps_grad=True))
+    return new_node(None, (), (), value.shape, value.dtype, Extra(keeps_grad=True))
 
 
 def new_tape() -> Tape:

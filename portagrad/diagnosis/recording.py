@@ -13,7 +13,8 @@ from typing import Any
 
 from portagrad import array_api as xp
 from portagrad.autograd.backward import sum_to_shape, to_dtype
-from portagrad.autograd.tape import Node, Tape
+from portagrad.autograd.node import Node
+from portagrad.autograd.tape import Tape
 from portagrad.autograd.tensor import Tensor
 from portagrad.primitive import Primitive, innermost, traced_types
 

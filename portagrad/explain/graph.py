@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from portagrad.autograd import Tensor
-from portagrad.autograd.tape import Node, Output
+from portagrad.autograd.node import Node, Output
 from portagrad.autograd.tensor import new_leaf
 from portagrad.backend import to_numpy
 from portagrad.diagnosis.problem import Problem, floating

@@ -64,8 +64,8 @@ class Primitive:
         self.joint: Rule | None = None
         self.plans: dict[int, Plan] = {}
         self.versions: dict[type, Callable[..., Any]] = {}
-        #: The backends' own versions of a kernel for a tape: they may decline a call, or return
-        #: a pair of the result and what their derivative needs beside it.
+        #: The same for a tape: they may decline a call, or return a pair of the result and what
+        #: their derivative needs beside it.
         self.fused: dict[type, Callable[..., Any]] = {}
         #: One or two arrays and nothing else: what runs on plain arrays is looked up by their type.
         self.plain = len(self.operands) <= 2 and not (
@@ -79,6 +79,9 @@ class Primitive:
         #: By the type of a traced first operand: what does the call, where a trace has a
         #: quicker way than `Trace.unary` and `Trace.binary`.
         self.direct: dict[type, Callable[..., Any]] = {}
+        #: By the type of the results, what `direct` is written for: the operands that want a
+        #: gradient, and the plan for them.
+        self.usual: dict[type, dict[int, Plan]] = {}
         if self.variadic and len(self.operands) != 1:
             raise TypeError(f"{self.name}: a list of arrays must be the only operand")
 
@@ -112,6 +115,8 @@ class Primitive:
             self.joint = Rule(self, joint)
         self.rules.update({name: Rule(self, formula) for name, formula in formulas.items()})
         self.plans.clear()
+        self.usual.clear()
+        self.direct.clear()
 
     def plan(self, mask: int) -> Plan:
         """What to keep and compute where the operands in `mask` want a gradient."""
@@ -170,10 +175,10 @@ class Primitive:
             if fused is not None:
                 may = getattr(fused, "may_decline", False)
                 version = _or_body(fused, self.body) if may else fused
-                keeping = backend.keeping.get(self.name, fused)
-                self.fused[type(example)] = backend.guarded(keeping)
             elif self.elementwise:
                 version = getattr(backend.xp, self.name, self.body)
+            keeping = backend.keeping.get(self.name, fused or version)
+            self.fused[type(example)] = backend.guarded(keeping)
             version = self.versions[type(example)] = backend.guarded(version)
         return version
 

@@ -57,14 +57,12 @@ class Plan:
     """For one set of operands that want a gradient: what to keep, what to compute.
 
     `keep(values, out, static)` picks what the formulas name, once, on the way
-    forward (`pick(*values, out)` where there are no statics); `pull(g, kept)`
-    gives one contribution per operand in `wanted`. They are compiled from one-line
-    expressions: this is the tape's inner loop.
+    forward; `pull(g, kept)` gives one contribution per operand in `wanted`. They are
+    compiled from one-line expressions: this is the tape's inner loop.
     """
 
     __slots__ = (
-        "holds", "keep", "mask", "pick", "primitive", "pull", "pulls", "select", "sources",
-        "wanted",
+        "holds", "keep", "mask", "primitive", "pull", "pulls", "sources", "wanted",
     )  # fmt: skip
 
     def __init__(self, primitive: Primitive, mask: int) -> None:
@@ -78,24 +76,11 @@ class Plan:
         self.holds = sum({1 << key for kind, key in self.sources if kind == "operand"})
         if any(kind == "all" for kind, _ in self.sources):
             self.holds = -1
-        picks = "".join(_EXPRESSIONS[kind].format(key) + ", " for kind, key in self.sources)
+        picks = "".join(EXPRESSIONS[kind].format(key) + ", " for kind, key in self.sources)
         scope = {"defaults": primitive.defaults}
         self.keep: Callable[..., tuple[Any, ...]] = eval(
             f"lambda values, out, static: ({picks})", scope
         )
-        #: Of one node for each operand, those that want a gradient.
-        nodes = [f"n{i}" for i in range(len(primitive.operands))]
-        picked = "".join(f"n{i}, " for i in self.wanted)
-        self.select: Callable[..., tuple[Any, ...]] = (
-            tuple if primitive.variadic else eval(f"lambda {', '.join(nodes)}: ({picked})")
-        )
-        #: None where nothing is kept, and with statics.
-        self.pick: Callable[..., tuple[Any, ...]] | None = None
-        if picks and not primitive.statics:
-            for i in range(len(primitive.operands)):
-                picks = picks.replace(f"values[{i}]", f"x{i}")
-            names = "".join(f"x{i}, " for i in range(len(primitive.operands)))
-            self.pick = eval(f"lambda {names}out: ({picks})")
         self.pull = self._compile(rules)
         #: The same by the type of g, as the backend of that type does it fastest.
         self.pulls: dict[type, Callable[..., Sequence[Any]]] = {}
@@ -207,7 +192,8 @@ def pull(g, kept, spare=None, room=None, consume=False):
 
 #: What a formula may name that is not kept for it.
 _GIVEN = frozenset({"g", "needs", "spare", "spare_out", "beside"})
-_EXPRESSIONS = {
+#: Where what a formula names comes from, as text.
+EXPRESSIONS = {
     "out": "out",
     "operand": "values[{}]",
     "shape": "getattr(values[{}], 'shape', ())",

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from portagrad import array_api as xp
-from portagrad.autograd.tape import Node
+from portagrad.autograd.node import Node
 from portagrad.autograd.tensor import new_leaf
 from portagrad.backend import backend_of, to_numpy
 from portagrad.diagnosis.hypothesis import Hypothesis, Sight
