@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from portagrad.graph.graph import Graph
@@ -55,9 +56,10 @@ def _host(written: Written) -> list[str]:
         f"peak     {size(written.memory.bytes + written.temporary + new)} beside the inputs",
         f"threads  {written.threads}",
     ]
-    for group in groups:
-        names = ", ".join(step.name for step in group)
-        lines.append(f"fused    {len(group.steps)} steps on {group.shape}: {names}")
+    fused = Counter((group.shape, ", ".join(step.name for step in group)) for group in groups)
+    for (shape, names), n in fused.items():
+        line = f"fused    {names.count(',') + 1} steps on {shape}: {names}"
+        lines.append(line + f", {n} times" * (n > 1))
     return lines + written.notes
 
 

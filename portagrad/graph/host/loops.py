@@ -11,7 +11,7 @@ import hashlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -68,21 +68,47 @@ TYPES = {
 }
 #: Functions that are there for floats only.
 FLOATING = frozenset({"exp", "tanh", "log", "sqrt", "sin", "cos", "expm1", "log1p", "divide"})
-#: A group is worth compiling from this many steps on, or this many elements times steps.
+#: Functions that become calls, one element at a time, where NumPy takes many at once.
+CALLS = frozenset({"sin", "cos", "expm1", "log1p"})
+#: A loop is worth compiling from this many steps on, or this many elements times steps.
 STEPS, WORK = 16, 1 << 18
 #: With more arrays than this, a loop has them in each other's way in the cache.
 ARRAYS = 16
 
 
-def worth_it(steps: list[Step]) -> bool:
-    """Would a native loop gain more than a call of it costs?"""
+def worth_it(steps: list[Step], alike: int = 1) -> bool:
+    """Would a native loop gain more than it costs? `alike` groups of a plan have the same one."""
     size = max(step.out.size for step in steps if step.out is not None)
-    made = {step.out for step in steps}
-    arrays = {x.root for step in steps for x in step.slots if x.root not in made and x.shape != ()}
+    outside = arrays(steps)
     if len(steps) * size >= WORK:
-        return len(steps) > 1 and len(arrays) <= ARRAYS
-    # Each array of a call costs as much as a step on a few hundred elements.
-    return len(steps) >= STEPS and len(steps) >= 4 * len(arrays)
+        return len(steps) > 1 and len(outside) <= ARRAYS
+    if not CALLS.isdisjoint(step.name for step in steps):
+        return False
+    # A call costs as much as half a step, and an eighth for each array.
+    return len(steps) > 1 and len(outside) <= 4 * len(steps) and alike * len(steps) >= STEPS
+
+
+def arrays(steps: list[Step]) -> set[Slot]:
+    """What a group reads from outside, numbers aside."""
+    made = {step.out for step in steps}
+    return {x.root for step in steps for x in step.slots if x.root not in made and x.shape != ()}
+
+
+def likeness(steps: list[Step], shape: tuple[int, ...]) -> Hashable:
+    """What groups with the same loop have in common."""
+    numbers: dict[Any, int] = {}
+
+    def key(x: Any) -> Hashable:
+        if type(x) is not Slot:
+            return (type(x), repr(x))
+        if x.kind == "constant" and x.shape == ():
+            return (x.dtype.str, repr(x.data[()]))
+        number = numbers.setdefault(x, len(numbers))
+        return (number, x.kind == "number", place(x, shape), str(x.dtype), x.expression)
+
+    return tuple(
+        (step.name, *(key(x) for x in step.operands), step.out and key(step.out)) for step in steps
+    )
 
 
 def possible(steps: list[Step], shape: tuple[int, ...]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from typing import Any
 
 import numpy as np
@@ -208,5 +209,39 @@ def product(b: Builder, x1: Slot, x2: Slot, shape: tuple[int, ...], dtype: Any) 
     two = len(x1.shape) == 2 and len(x2.shape) in (1, 2)
     function = "dot" if plain and two else "np.matmul"
     flops = 2 * x1.size * (x2.shape[-1] if len(x2.shape) > 1 else 1)
+    if plain and two and _better_turned_before(x1, x2):
+        x2 = b.add("join", "turn", "copyto({out}, {})", (x2,), x2.shape, dtype)
     template = f"{function}({{}}, {{}}, {{out}})"
     return b.add("dot", "matmul", template, (x1, x2), shape, dtype, flops=flops)
+
+
+#: OpenBLAS takes kernels of their own for products of up to so many multiplications.
+SMALL_PRODUCT = 1_000_000
+#: From so many rows on, their product gains more than it costs to turn the other matrix.
+TURNED_ROWS = 64
+
+
+def _better_turned_before(x1: Slot, x2: Slot) -> bool:
+    """Is a copy of the transpose x2, and a product with that, the faster way?"""
+    if x2.kind != "view" or x2.expression != "{}.T" or x1.kind == "view":
+        return False
+    rows, work = x1.shape[0], x1.size * x2.shape[1]
+    large = rows >= TURNED_ROWS and TURNED_ROWS**3 // 2 <= work <= SMALL_PRODUCT
+    return large and transposes_are_slow()
+
+
+@functools.cache
+def transposes_are_slow() -> bool:
+    """Does this machine's BLAS take much longer for a small x @ y.T than for x @ y?
+
+    OpenBLAS does with AVX-512 (0.3.31: half as long again), and does not without.
+    """
+    # Three arrays: of x @ x.T NumPy makes another product.
+    x, y, out = np.ones((3, TURNED_ROWS, TURNED_ROWS), np.float32)
+    times: tuple[list[int], list[int]] = ([], [])
+    for _ in range(16):
+        for other, own in zip((y, y.T), times):
+            started = time.perf_counter_ns()
+            np.dot(x, other, out)
+            own.append(time.perf_counter_ns() - started)
+    return min(times[1]) > 1.25 * min(times[0])

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from portagrad.graph.host import loops
 from portagrad.graph.host.steps import BITS, Program, Slot, Step
 
 #: Arrays below this many elements are done in one go: they fit into the cache as they are.
@@ -52,31 +53,74 @@ def live(program: Program) -> list[Step]:
     return kept[::-1]
 
 
-def grouped(steps: list[Step], compiles: Callable[[Group], bool] | None = None) -> list[Unit]:
+def grouped(
+    steps: list[Step], compiled: Callable[[list[Group]], set[Group]] | None = None
+) -> list[Unit]:
     """The steps in units, in an order in which each finds what it needs.
 
-    `compiles` says of a group whether it becomes one native loop; small groups are
-    worth being groups only if they do.
+    `compiled` says which groups become native loops; small ones are worth being groups
+    only if they do.
     """
-    if compiles is None:
+    if compiled is None:
         return _in_units(steps, SMALLEST)
-    found = _in_units(steps, 2)
-    if not any(isinstance(u, Group) and not _is_large(u) and compiles(u) for u in found):
+    found = _in_parts(steps, 2)
+    native = compiled(_groups(found))
+    if all(_is_large(group) for group in native):
         # As the program has the small steps: what was made last is still in the cache.
-        found = _in_units(steps, LARGE)
+        found = _in_parts(steps, LARGE)
+        native = compiled(_groups(found))
     units: list[Unit] = []
     for unit in found:
         if isinstance(unit, Group):
-            unit.native = compiles(unit)
-            if not unit.native and math.prod(unit.shape) < SMALLEST:
+            unit.native = unit in native
+            if not unit.native and not _is_blocked(unit):
                 units.extend(unit.steps)
                 continue
         units.append(unit)
     return units
 
 
+def _groups(units: list[Unit]) -> list[Group]:
+    return [unit for unit in units if isinstance(unit, Group)]
+
+
 def _is_large(group: Group) -> bool:
     return math.prod(group.shape) >= LARGE
+
+
+def _is_blocked(group: Group) -> bool:
+    return math.prod(group.shape) >= SMALLEST
+
+
+def _in_parts(steps: list[Step], smallest: int) -> list[Unit]:
+    """Units, where groups of too many arrays are cut into what knows nothing of each other.
+
+    The updates of a hundred parameters are a hundred loops.
+    """
+    units: list[Unit] = []
+    for unit in _in_units(steps, smallest):
+        crowded = isinstance(unit, Group) and len(loops.arrays(unit.elementwise)) > loops.ARRAYS
+        units.extend(_parts(unit) if crowded and isinstance(unit, Group) else [unit])
+    return units
+
+
+def _parts(group: Group) -> list[Group]:
+    """A group as several, between which no result goes."""
+    part_of: dict[Slot, Group] = {}
+    parts: dict[Group, None] = {}
+    for step in group:
+        own = Group(group.shape, [step])
+        parts[own] = None
+        for before in dict.fromkeys(part_of[s.root] for s in step.slots if s.root in part_of):
+            own.steps[:0] = before.steps
+            del parts[before]
+        for each in own:
+            assert each.out is not None
+            part_of[each.out] = own
+    order = {step: i for i, step in enumerate(group)}
+    for part in parts:
+        part.steps.sort(key=order.__getitem__)
+    return sorted(parts, key=lambda part: order[part.steps[0]])
 
 
 def _in_units(steps: list[Step], smallest: int) -> list[Unit]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
@@ -43,7 +44,7 @@ def written(
 ) -> Written:
     """The function of a program. `reuse`: for each output, the input whose memory it may have."""
     _outputs_of_their_own(program)
-    units = grouped(live(program), _compiles if native.available() else None)
+    units = grouped(live(program), _compiled if native.available() else None)
     outputs = {slot for slot in program.outputs if type(slot) is Slot and slot.kind != "number"}
     memory = planned(units, outputs)
     writer = _Writer(program, units, memory, reuse, threads or thread_count())
@@ -87,7 +88,9 @@ class _Writer:
         #: Buffers that were named, by block, dtype and shape: one array for each.
         self.held: dict[Any, str] = {}
         self.temporary = 0
-        self.notes: list[str] = []
+        #: Compiled loops by name, and of each use how many steps on which shape it does.
+        self.loops: dict[Any, str] = {}
+        self.natives: list[tuple[int, tuple[int, ...]]] = []
         self.reuse = self._allowed(reuse)
 
     # --- what may be written over ---
@@ -192,8 +195,15 @@ class _Writer:
             [i for slot, i in zip(self.program.outputs, self.reuse) if slot in slots],
             self.threads,
             self.temporary,
-            self.notes,
+            self._notes(),
         )
+
+    def _notes(self) -> list[str]:
+        """What there is to say about native loops."""
+        return [
+            f"native   {steps} steps on {shape} in one loop (numba)" + f", {n} times" * (n > 1)
+            for (steps, shape), n in Counter(self.natives).items()
+        ]
 
     def _result(self, slot: Any) -> str:
         if type(slot) is not Slot:
@@ -280,36 +290,43 @@ class _Writer:
         operands = list(dict.fromkeys(x for step in steps for x in outside(step, inside)))
         inplace = {r: x for r in results if (x := self._replaced(r, operands, group)) is not None}
         text = loops.source(steps, group.shape, operands, results, inplace)
-        number = next(self.numbers)
-        self.scope[f"native{number}"] = loops.compiled(text)
-        self.notes.append(f"native   {len(steps)} steps on {group.shape} in one loop (numba)")
+        loop = self._loop(text)
+        self.natives.append((len(steps), group.shape))
         aside = {r for r in results if r in self.memory.inside}
         aside |= {r for r in results if r not in inplace and self._shares(r, operands)}
         length, width = group.shape[0], max(int(np.prod(group.shape[1:])), 1)
         threads = min(self.threads, max(length * width // SHARED_BLOCK, 1))
         whole = threads == 1 and not aside and not sums
         rows = length if whole else max((BLOCK if threads == 1 else SHARED_BLOCK) // width, 1)
-        blocks = _Blocks(self, group, number, rows, threads)
+        blocks = _Blocks(self, group, next(self.numbers), rows, threads)
+        cut, work = (self._name, self.lines) if whole else (blocks.cut, blocks.work)
         flat = "" if len(group.shape) <= 2 else ".reshape(-1)"
         over = {x: r for r, x in inplace.items()}
         for r, x in inplace.items():
-            new, old = blocks.outer(r), blocks.outer(x)
-            blocks.work.append(f"if {new} is not {old}: copyto({blocks.cut(r)}, {blocks.cut(x)})")
-        names = [
-            blocks.cut(over.get(x, x)) + (flat if x.shape == group.shape else "") for x in operands
-        ]
+            new, old = (self._name(r), self._name(x)) if whole else map(blocks.outer, (r, x))
+            work.append(f"if {new} is not {old}: copyto({cut(r)}, {cut(x)})")
+        names = [cut(over.get(x, x)) + (flat if x.shape == group.shape else "") for x in operands]
         names += [
-            (blocks.temporary(r) if r in aside else blocks.cut(r)) + flat
+            (blocks.temporary(r) if r in aside else cut(r)) + flat
             for r in results
             if r not in inplace
         ]
-        blocks.work.append(f"native{number}({', '.join(names)})")
+        work.append(f"{loop}({', '.join(names)})")
+        if whole:
+            return
         for r in results:
             if r in aside and r not in self.memory.inside:
-                blocks.work.append(f"copyto({blocks.cut(r, again=True)}, {blocks.temporary(r)})")
+                work.append(f"copyto({blocks.cut(r, again=True)}, {blocks.temporary(r)})")
         for step in sums:
             blocks.reduce(step)
         blocks.write()
+
+    def _loop(self, text: str) -> str:
+        """The name of the compiled function of a source."""
+        function = loops.compiled(text)
+        name = self.loops.setdefault(function, f"native{len(self.loops)}")
+        self.scope[name] = function
+        return name
 
     def _replaced(self, result: Slot, operands: list[Slot], group: Group) -> Slot | None:
         """The operand whose memory a result takes over, if the loop may write there."""
@@ -460,11 +477,25 @@ def outside(step: Step, inside: set[Slot | None]) -> list[Slot]:
     ]
 
 
-def _compiles(group: Group) -> bool:
+def _compiled(groups: list[Group]) -> set[Group]:
+    """The groups that become native loops."""
+    alike: dict[Any, list[Group]] = {}
+    for group in groups:
+        if _possible(group):
+            key = (len(group.shape), loops.likeness(group.elementwise, group.shape))
+            alike.setdefault(key, []).append(group)
+    return {
+        group
+        for same in alike.values()
+        for group in same
+        if loops.worth_it(group.elementwise, len(same))
+    }
+
+
+def _possible(group: Group) -> bool:
     steps = group.elementwise
     return (
         group.shape != ()
-        and loops.worth_it(steps)
         and loops.possible(steps, group.shape)
         and all(len(x.shape) <= 2 or x.shape == group.shape for s in steps for x in s.slots)
     )

@@ -12,12 +12,13 @@ from portagrad import array_api as xp
 from portagrad.graph.host import loops
 
 pytest.importorskip("numba")
+WORTH_IT = loops.worth_it
 
 
 @pytest.fixture(autouse=True)
 def _compile_everything(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("PORTAGRAD_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(loops, "worth_it", lambda steps: len(steps) > 1)
+    monkeypatch.setattr(loops, "worth_it", lambda steps, alike=1: len(steps) > 1)
     loops.compiled.cache_clear()
     yield
     loops.compiled.cache_clear()
@@ -135,3 +136,48 @@ class TestMemory:
         monkeypatch.setenv("PORTAGRAD_JIT", "numpy")
         (x,) = arrays("float32", (9,))
         check(lambda x: xp.exp(x) + 0.25, x, native=False)
+
+
+class TestManyAlike:
+    """What is too little for a loop of its own is worth one that many share."""
+
+    @pytest.fixture(autouse=True)
+    def _by_the_rule(self, monkeypatch: pytest.MonkeyPatch, _compile_everything: None) -> None:
+        monkeypatch.setattr(loops, "worth_it", WORTH_IT)
+
+    @pytest.mark.parametrize("count", [20, 3])
+    def test_updates_of_parameters(self, count: int) -> None:
+        """More arrays than one loop may have."""
+        parameters = dict(enumerate(arrays("float32", *[(8, 4), (4,)] * count)))
+        gradients = arrays("float32", *[(8, 4), (4,)] * count)
+        expected = [p - np.float32(0.5) * g for p, g in zip(parameters.values(), gradients)]
+        expected = [p - np.float32(0.5) * g for p, g in zip(expected, gradients)]
+
+        def step(gradients: list[Any]) -> None:
+            for i, g in enumerate(gradients):
+                parameters[i] = parameters[i] - 0.5 * g
+
+        compiled = pg.jit(step)
+        compiled(gradients)
+        compiled(gradients)
+        for found, wanted in zip(parameters.values(), expected, strict=True):
+            np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-6)
+        assert ("one loop (numba), 20 times" in compiled.explain()) is (count == 20)
+        assert ("numba" in compiled.explain()) is (count == 20)
+
+    def test_layers(self) -> None:
+        weights, (x,) = arrays("float32", *[(6, 6)] * 24), arrays("float32", (5, 6))
+
+        def loss(x: Any, weights: list[Any]) -> Any:
+            for w in weights:
+                x = xp.tanh(xp.matmul(x, w) + 0.25)
+            return xp.sum(x)
+
+        gradient = pg.grad(loss)
+        compiled = pg.jit(gradient)
+        for _ in range(3):
+            found = compiled(x, weights)
+        np.testing.assert_allclose(found, gradient(x, weights), rtol=1e-4, atol=1e-6)
+        # The last layer and its slope are one loop.
+        assert "2 steps on (5, 6) in one loop (numba), 23 times" in compiled.explain()
+        assert "fused    2 steps on (5, 6): add, tanh, 23 times" in compiled.explain()

@@ -9,7 +9,7 @@ import pytest
 import portagrad as pg
 from portagrad import array_api as xp
 from portagrad.errors import ArgumentError
-from portagrad.graph.host import units, writing
+from portagrad.graph.host import ufuncs, units, writing
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +39,7 @@ def check(function: Any, *arguments: Any, exact: bool = True) -> Any:
             if exact:
                 np.testing.assert_array_equal(a, b)
             else:
-                np.testing.assert_allclose(a, b, rtol=1e-6)
+                np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-12)
     return compiled
 
 
@@ -150,6 +150,17 @@ class TestProgram:
 
         text = check(f, *arrays((9,))).explain()
         assert "memory   1 buffers" in text
+
+    @pytest.mark.parametrize("slow", [True, False])
+    @pytest.mark.parametrize("shape", [(64, 64, 64), (96, 50, 40), (64, 16, 16)])
+    def test_transposes_are_copied_where_products_with_them_are_slow(
+        self, slow: bool, shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ufuncs, "transposes_are_slow", lambda: slow)
+        rows, inner, columns = shape
+        g, w = (x.astype("float64") for x in arrays((rows, inner), (columns, inner)))
+        compiled = check(lambda g, w: xp.matmul(g, w.T) * 2.0, g, w, exact=False)
+        assert ("copyto" in compiled.explain()) is (slow and shape != (64, 16, 16))
 
     def test_labels_are_checked_by_every_replay(self) -> None:
         compiled = pg.jit(pg.grad(pg.kernels.cross_entropy))
