@@ -7,6 +7,7 @@ from portagrad.testing.differences import numerical_jacobian as numerical_jacobi
 from portagrad.testing.gradient import GradientError as GradientError
 from portagrad.testing.gradient import GradientReport as GradientReport
 from portagrad.testing.gradient import check_gradient as check_gradient
+from portagrad.testing.waits import host_waits as host_waits
 
 if TYPE_CHECKING:
     from portagrad.testing.backend import BackendConformance as BackendConformance
@@ -18,6 +19,7 @@ __all__ = [
     "GradientError",
     "GradientReport",
     "check_gradient",
+    "host_waits",
     "numerical_derivative",
     "numerical_jacobian",
 ]

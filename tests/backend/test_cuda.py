@@ -7,6 +7,7 @@ import portagrad as pg
 from portagrad import array_api as xp
 from portagrad import kernels
 from portagrad.backend import asarray, to_numpy, use_backend
+from portagrad.testing.waits import host_waits
 
 pytestmark = pytest.mark.gpu
 TOLERANCE = {"float16": 3e-3, "float32": 3e-6, "float64": 1e-13}
@@ -148,6 +149,90 @@ def test_a_jitted_step_is_the_eager_one_also_with_eager_work_between():
         for p, q in zip(network.parameters(), reference.parameters(), strict=True):
             check(p.data, q.data, 1e-4)
             check(p.grad, q.grad, 1e-4)
+
+
+def steps(wing):
+    """A training step of a wing, as a function of a batch that returns the loss."""
+    if wing == "manual":
+        layers = pg.manual.Sequential(
+            pg.manual.Linear(16, 32, seed=0), pg.manual.Sigmoid(), pg.manual.Linear(32, 5, seed=1)
+        )
+        loss, optimizer = pg.manual.CrossEntropyLoss(), pg.optim.Adam(layers.parameters())
+
+        def step(x, y):
+            value = loss.forward(layers.forward(x), y)
+            layers.backward_parameters(loss.backward())
+            optimizer.step()
+            optimizer.zero_grad()
+            return value
+
+        return step
+    network = pg.nn.Sequential(
+        pg.nn.Linear(16, 32, seed=0), pg.nn.Sigmoid(), pg.nn.Linear(32, 5, seed=1)
+    )
+    criterion, optimizer = pg.nn.CrossEntropyLoss(), pg.optim.Adam(network.parameters())
+
+    def step(x, y):
+        optimizer.zero_grad()
+        value = criterion(network(x), y)
+        value.backward()
+        optimizer.step()
+        return value
+
+    return pg.jit(step) if wing == "jit" else step
+
+
+@pytest.mark.parametrize("wing", ["manual", "nn", "jit"])
+def test_a_training_step_never_waits_for_the_card(wing):
+    import cupy
+
+    step = steps(wing)
+    x, y = asarray(normal(8, 16)), asarray(np.arange(8) % 5)
+    for _ in range(4):  # kernels are compiled, plans made, graphs captured
+        step(x, y)
+    with host_waits(cupy) as waits:
+        for _ in range(3):
+            step(x, y)
+    assert waits == []
+
+
+def test_the_counter_sees_a_loss_that_is_read():
+    import cupy
+
+    loss = xp.sum(asarray(normal(8)))
+    with host_waits(cupy) as waits:
+        float(loss)
+        to_numpy(loss)
+        cupy.cuda.Device().synchronize()
+    assert len(waits) == 3, waits
+    assert all("test_cuda.py" in where for _, where in waits[:1])
+
+
+def test_out_of_memory_names_the_call_and_the_card():
+    import cupy
+
+    x = asarray(normal(1, 1))
+    wide = cupy.broadcast_to(x, (1 << 21, 1 << 21))
+    with pytest.raises(cupy.cuda.memory.OutOfMemoryError) as caught:
+        xp.exp(wide)
+    assert isinstance(caught.value, pg.errors.OutOfMemoryError)
+    assert str(caught.value).startswith("exp: Out of memory allocating")
+    assert "On cuda:0, arrays take" in str(caught.value)
+    check(xp.exp(x), np.exp(to_numpy(x)), 1e-5)  # and work goes on
+
+
+def test_two_cards():
+    import cupy
+
+    if cupy.cuda.runtime.getDeviceCount() < 2:
+        pytest.skip("one card")
+    x, w = (asarray(normal(64, 64, seed=n), device="cuda:1") for n in range(2))
+    with pytest.raises(pg.errors.MixedBackendsError, match=r"^matmul: .*cuda:1.*cuda:0"):
+        xp.matmul(x, asarray(normal(64, 64)))
+    y = kernels.softmax(kernels.linear(pg.tensor(x, requires_grad=True), w))
+    assert y.device.id == 1
+    check(y.data, kernels.softmax.body(kernels.linear.body(to_numpy(x), to_numpy(w))), 1e-5)
+    check(pg.to_backend(x, "cupy", device="cuda:0"), to_numpy(x), 0)
 
 
 def test_adjoined_streams_do_not_share_a_workspace():
