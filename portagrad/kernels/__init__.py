@@ -49,6 +49,7 @@ from portagrad.kernels.rectifier import (
     softplus,
     softplus_backward,
 )
+from portagrad.kernels.update import adam_update, clip_norm, sgd_update
 
 __all__ = [
     "linear",
@@ -89,4 +90,7 @@ __all__ = [
     "bce_backward",
     "bce_with_logits_backward",
     "cross_entropy_backward",
+    "sgd_update",
+    "adam_update",
+    "clip_norm",
 ]

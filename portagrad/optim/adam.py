@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
 
-from portagrad import array_api as xp
 from portagrad.array import Array
 from portagrad.errors import ArgumentError
+from portagrad.kernels import adam_update
 from portagrad.optim.optimizer import Optimizer
 from portagrad.optim.schedule import Schedule
-from portagrad.primitive import on_numbers
 
 
 class Adam(Optimizer):
@@ -35,6 +33,8 @@ class Adam(Optimizer):
     """
 
     hyperparameters = ("learning_rate", "betas", "eps", "weight_decay")
+    #: Does the weight decay stay out of the moments?
+    decoupled: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -52,31 +52,31 @@ class Adam(Optimizer):
         self.eps = self.number("eps", eps)
         self.weight_decay = self.number("weight_decay", weight_decay)
 
-    def update(self, number: int, data: Array, gradient: Array) -> Array:
-        """θ - η m̂ / (√v̂ + ε)."""
-        if self.weight_decay:
-            gradient = gradient + data * self.weight_decay
-        return self.adapted(number, data, gradient)
-
-    def _correction(self, step: int) -> float:
-        """What makes the root of a mean of squares, begun at 0, one of all of them."""
-        return 1 / math.sqrt(1 - self.betas[1] ** step)
-
-    def adapted(self, number: int, data: Array, gradient: Array) -> Array:
-        """The step itself, which leaves the weight decay to `update`."""
-        (first, second), state = self.betas, self.state[number]
-        step = state["step"] = state.get("step", 0) + 1
-        mean = gradient * (1 - first)
-        square = gradient * gradient * (1 - second)
-        if "mean" in state:
-            mean = state["mean"] * first + mean
-            square = state["square"] * second + square
-        state["mean"], state["square"] = mean, square
-        # The corrections are numbers: they scale the step, not the arrays.
-        size = self.learning_rate / (1 - first**step)
-        root = xp.sqrt(square) * on_numbers(self._correction, step) + self.eps
-        updated: Array = data - mean / root * size
+    def updates(
+        self, numbers: Sequence[int], parameters: Sequence[Array], gradients: Sequence[Array]
+    ) -> Sequence[Array]:
+        """θ - η m̂ / (√v̂ + ε) of each."""
+        state = [self.state[number] for number in numbers]
+        steps = [each.get("step", 0) + 1 for each in state]
+        updated, means, squares = adam_update(
+            parameters,
+            gradients,
+            [each.get("mean") for each in state],
+            [each.get("square") for each in state],
+            steps,
+            self._learning_rate,
+            self.betas,
+            self.eps,
+            self.weight_decay,
+            self.decoupled,
+        )
+        for each, step, mean, square in zip(state, steps, means, squares):
+            each["step"], each["mean"], each["square"] = step, mean, square
         return updated
+
+    def update(self, number: int, data: Array, gradient: Array) -> Array:
+        """θ - η m̂ / (√v̂ + ε) of one."""
+        return Adam.updates(self, [number], [data], [gradient])[0]
 
 
 class AdamW(Adam):
@@ -89,6 +89,8 @@ class AdamW(Adam):
     Raises as `Adam` does.
     """
 
+    decoupled = True
+
     def __init__(
         self,
         parameters: Iterable[Any],
@@ -98,9 +100,3 @@ class AdamW(Adam):
         weight_decay: float = 0.01,
     ) -> None:
         super().__init__(parameters, learning_rate, betas, eps, weight_decay)
-
-    def update(self, number: int, data: Array, gradient: Array) -> Array:
-        """(1 - η λ) θ - η m̂ / (√v̂ + ε)."""
-        if self.weight_decay:
-            data = data * (1 - self.learning_rate * self.weight_decay)
-        return self.adapted(number, data, gradient)

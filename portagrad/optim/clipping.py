@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -10,10 +9,8 @@ from typing import Any
 from portagrad import array_api as xp
 from portagrad.array import Array
 from portagrad.errors import ArgumentError
+from portagrad.kernels import clip_norm
 from portagrad.optim.optimizer import named
-
-#: Keeps the quotient finite where every gradient is 0; torch's.
-TINY = 1e-6
 
 
 def clip_grad_norm(parameters: Iterable[Any], max_norm: float, norm_type: float = 2.0) -> Array:
@@ -41,15 +38,9 @@ def clip_grad_norm(parameters: Iterable[Any], max_norm: float, norm_type: float 
     if not norm_type >= 1:
         raise ArgumentError(f"clip_grad_norm: norm_type must be 1 or more, got {norm_type!r}")
     trained = _with_gradients("clip_grad_norm", parameters)
-    norms = [xp.linalg.vector_norm(parameter.grad, ord=float(norm_type)) for parameter in trained]
-    if len(norms) > 1:
-        # Of one dtype: parameters may be of several, and nothing is promoted in a stack.
-        dtype = functools.reduce(xp.result_type, norms[1:], norms[0].dtype)
-        norms = [xp.astype(norm, dtype) for norm in norms]
-    norm = xp.linalg.vector_norm(xp.stack(norms), ord=float(norm_type))
-    factor = xp.minimum(limit / (norm + TINY), 1.0)
-    for parameter in trained:
-        parameter.grad = parameter.grad * xp.astype(factor, parameter.grad.dtype)
+    clipped, norm = clip_norm([p.grad for p in trained], limit, float(norm_type))
+    for parameter, gradient in zip(trained, clipped):
+        parameter.grad = gradient
     return norm
 
 

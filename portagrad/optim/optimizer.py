@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from portagrad import array_api as xp
 from portagrad.array import Array
+from portagrad.autograd.tensor import Tensor
 from portagrad.backend import backend_of, to_numpy
 from portagrad.errors import ArgumentError, ShapeError
 from portagrad.module import Module
@@ -26,13 +27,24 @@ class Optimizer:
     left as it is. learning_rate: a number, or a schedule (`optim.schedule`),
     which is asked anew for every step.
 
-    A subclass says in `update` what one parameter becomes, and lists the
-    numbers that `state_dict` should carry in `hyperparameters`. What it wants
-    to remember of a parameter, arrays of its shape and counts, goes into
-    `state`, which has a dict for each.
+    A subclass says in `update` what one parameter becomes, or in `updates` what
+    all of them do, and lists the numbers that `state_dict` should carry in
+    `hyperparameters`. What it wants to remember of a parameter, arrays of its
+    shape and counts, goes into `state`, which has a dict for each.
     """
 
     hyperparameters: ClassVar[tuple[str, ...]] = ("learning_rate",)
+
+    #: Does `updates` keep shapes and dtypes? Those that are kernels do.
+    _alike: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        # The latest word counts: an `update` of a subclass of SGD, over the `updates` of SGD.
+        said = next(c for c in cls.__mro__ if not {"update", "updates"}.isdisjoint(vars(c)))
+        if "updates" not in vars(said):
+            cls.updates = Optimizer.updates  # type: ignore[method-assign]
+        cls._alike = cls.updates is not Optimizer.updates and _ours(said)
 
     def __init__(self, parameters: Iterable[Any], *, learning_rate: float | Schedule) -> None:
         self.parameters: list[Any] = []
@@ -46,6 +58,7 @@ class Optimizer:
                 f"{type(self).__name__}: there are no parameters to train. A generator such as "
                 f"network.parameters() can be gone through only once"
             )
+        self._in_slots = all(map(_in_slots, self.parameters))
         self.state: list[dict[str, Any]] = [{} for _ in self.parameters]
         self.steps = 0
         self.learning_rate = learning_rate
@@ -78,30 +91,16 @@ class Optimizer:
 
     def step(self) -> None:
         """Replace the data of every parameter that has a gradient."""
-        updates = []
-        for number, parameter in enumerate(self.parameters):
-            gradient = parameter.grad
-            if gradient is None:
-                continue
-            data = parameter.data
-            if gradient.shape != data.shape:
-                raise ShapeError(
-                    f"{self._called(number)} has shape {tuple(data.shape)}, but "
-                    f"its gradient has shape {tuple(gradient.shape)}: nothing is broadcast"
-                )
-            if gradient.dtype is not data.dtype and gradient.dtype != data.dtype:
-                gradient = xp.astype(gradient, data.dtype)
-            updates.append((number, parameter, data, gradient))
-        for number, parameter, data, gradient in updates:
-            # A new array, never a write: graphs and state may still hold the old one.
-            updated = self.update(number, data, gradient)
-            if updated.shape != data.shape:
-                raise ShapeError(
-                    f"{self._called(number)} has shape {tuple(data.shape)}, but "
-                    f"update() made {tuple(updated.shape)} of it: a parameter never changes its "
-                    f"shape. Check what the update broadcasts"
-                )
-            parameter.data = updated
+        numbers, parameters, gradients = self._gathered()
+        if numbers:
+            # New arrays, never a write: graphs and state may still hold the old ones.
+            updated = self.updates(numbers, parameters, gradients)
+            into_slots, owners = self._in_slots and self._alike, self.parameters
+            for number, data in zip(numbers, updated):
+                if into_slots:
+                    owners[number].value = data
+                else:
+                    owners[number].data = data
         self.steps += 1
         if self._schedule is not None:
             self._learning_rate = on_numbers(self._scheduled, self.steps)
@@ -113,15 +112,62 @@ class Optimizer:
     def _called(self, number: int) -> str:
         return f"{type(self).__name__}: parameter {self._names[number]}"
 
+    def _gathered(self) -> tuple[list[int], list[Array], list[Array]]:
+        """Which parameters have a gradient; their arrays and, in the same dtypes, gradients."""
+        numbers, parameters, gradients = [], [], []
+        in_slots = self._in_slots
+        for number, parameter in enumerate(self.parameters):
+            if in_slots:
+                node = parameter.node
+                if node is None or (extra := node.extra) is None:
+                    continue
+                gradient, data = extra.grad, parameter.value
+            else:
+                gradient, data = parameter.grad, parameter.data
+            if gradient is None:
+                continue
+            # A Tensor takes no gradient of another shape.
+            if not in_slots and gradient.shape != data.shape:
+                raise ShapeError(
+                    f"{self._called(number)} has shape {tuple(data.shape)}, but "
+                    f"its gradient has shape {tuple(gradient.shape)}: nothing is broadcast"
+                )
+            if gradient.dtype is not data.dtype and gradient.dtype != data.dtype:
+                gradient = xp.astype(gradient, data.dtype)
+            numbers.append(number)
+            parameters.append(data)
+            gradients.append(gradient)
+        return numbers, parameters, gradients
+
+    def updates(
+        self, numbers: Sequence[int], parameters: Sequence[Array], gradients: Sequence[Array]
+    ) -> Sequence[Array]:
+        """What all parameters that have a gradient become; `numbers` are their places."""
+        made = [self.update(*each) for each in zip(numbers, parameters, gradients)]
+        for number, old, new in zip(numbers, parameters, made):
+            if new.shape != old.shape:
+                raise ShapeError(
+                    f"{self._called(number)} has shape {tuple(old.shape)}, but update() made "
+                    f"{tuple(new.shape)} of it: a parameter never changes its shape. Check what "
+                    f"the update broadcasts"
+                )
+        return made
+
     def update(self, number: int, data: Array, gradient: Array) -> Array:
         """What parameter `number` becomes."""
         raise NotImplementedError(f"{type(self).__name__} defines no update")
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
+        if not self._in_slots:
+            for parameter in self.parameters:
+                if parameter.grad is not None:
+                    parameter.grad = None
+            return
         for parameter in self.parameters:
-            if parameter.grad is not None:
-                parameter.grad = None
+            node = parameter.node
+            if node is not None and node.extra is not None:
+                node.extra.grad = None
 
     # --- state ---
 
@@ -182,6 +228,15 @@ class Optimizer:
 
     def _carries(self, name: str) -> bool:
         return name != "learning_rate" or self._schedule is None
+
+
+def _ours(kind: type) -> bool:
+    return kind.__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
+def _in_slots(parameter: Any) -> bool:
+    """Is it a Tensor of ours, whose slots can be read without a Python call for each?"""
+    return isinstance(parameter, Tensor) and _ours(type(parameter))
 
 
 def named(parameters: Iterable[Any], optimizer: str) -> Iterable[tuple[str, Any]]:

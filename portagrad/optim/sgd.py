@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from portagrad import array_api as xp
 from portagrad.array import Array
+from portagrad.kernels import sgd_update
 from portagrad.optim.optimizer import Optimizer
 from portagrad.optim.schedule import Schedule
 
@@ -43,18 +43,21 @@ class SGD(Optimizer):
         self.momentum = self.number("momentum", momentum)
         self.weight_decay = self.number("weight_decay", weight_decay)
 
-    def update(self, number: int, data: Array, gradient: Array) -> Array:
-        """θ - η v."""
-        if self.weight_decay:
-            gradient = gradient + data * self.weight_decay
-        if self.momentum:
-            velocity = self.state[number].get("velocity")
-            # The first velocity is a copy: the gradient belongs to its parameter.
-            gradient = (
-                xp.astype(gradient, gradient.dtype, copy=True)
-                if velocity is None
-                else velocity * self.momentum + gradient
-            )
-            self.state[number]["velocity"] = gradient
-        updated: Array = data - gradient * self.learning_rate
+    def updates(
+        self, numbers: Sequence[int], parameters: Sequence[Array], gradients: Sequence[Array]
+    ) -> Sequence[Array]:
+        """θ - η v of each."""
+        momentum, state = self.momentum, self.state
+        velocities = [None] * len(numbers)
+        if momentum:
+            velocities = [state[number].get("velocity") for number in numbers]
+        updated, remembered = sgd_update(
+            parameters, gradients, velocities, self._learning_rate, momentum, self.weight_decay
+        )
+        for number, velocity in zip(numbers, remembered):
+            state[number]["velocity"] = velocity
         return updated
+
+    def update(self, number: int, data: Array, gradient: Array) -> Array:
+        """θ - η v of one."""
+        return SGD.updates(self, [number], [data], [gradient])[0]

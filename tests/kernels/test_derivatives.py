@@ -205,5 +205,6 @@ def test_float32_stays_float32(case, backend):
 
 
 def test_every_kernel_is_in_the_table():
-    listed = {name for name in kernels.__all__ if not name.endswith("_backward")}
+    differentiable = {n for n in kernels.__all__ if hasattr(getattr(kernels, n), "primitive")}
+    listed = {name for name in differentiable if not name.endswith("_backward")}
     assert {case.name for case in CASES} == listed

@@ -1,0 +1,157 @@
+"""What an optimizer does to all of its parameters: kernels over lists of arrays.
+
+They are no primitives: nobody differentiates an update, and whoever traces one, a
+recording of a training step, sees the element-wise functions of its body. On plain arrays
+a backend may do the whole list at once, under the same name.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast
+
+from portagrad import array_api as xp
+from portagrad.array import Array
+from portagrad.backend import backend_of
+from portagrad.primitive import on_numbers, traced_types
+
+P = ParamSpec("P")
+R = TypeVar("R", covariant=True)
+
+#: Keeps the quotient finite where every gradient is 0; torch's.
+TINY = 1e-6
+
+
+class Update(Protocol, Generic[P, R]):
+    """A function of lists of arrays, which a backend may have a version of."""
+
+    body: Callable[..., Any]
+    #: What runs, by the type of the first array; forgotten by `.clear()`.
+    versions: dict[type, Callable[..., Any]]
+    __name__: str
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...  # noqa: D102
+
+
+def update(body: Callable[P, R]) -> Update[P, R]:
+    """Make `body`, in standard functions, the definition of a kernel over lists of arrays.
+
+    The backend of the first array is asked for `backend.kernels[name]`. It answers
+    NotImplemented for lists that it leaves to the definition: of several dtypes, devices or
+    libraries, or with traced values among them.
+    """
+    versions: dict[type, Callable[..., Any]] = {}
+
+    def version(array: Any) -> Callable[..., Any]:
+        own = None if type(array) in traced_types else backend_of(array).kernels.get(body.__name__)
+        versions[type(array)] = found = own or body
+        return found
+
+    @functools.wraps(body)
+    def function(arrays: Any, *rest: Any, **keywords: Any) -> Any:
+        array = arrays[0]
+        run = versions.get(type(array)) or version(array)
+        made = run(arrays, *rest, **keywords)
+        return body(arrays, *rest, **keywords) if made is NotImplemented else made
+
+    made = cast(Any, function)
+    made.body, made.versions = body, versions
+    return cast("Update[P, R]", function)
+
+
+@update
+def sgd_update(
+    parameters: Sequence[Array],
+    gradients: Sequence[Array],
+    velocities: Sequence[Array | None],
+    learning_rate: float,
+    momentum: float = 0.0,
+    weight_decay: float = 0.0,
+) -> tuple[list[Array], list[Array]]:
+    """A step of gradient descent: the parameters after it, and the velocities.
+
+    For each parameter θ with gradient g and velocity v, η the learning rate, μ the momentum
+    and λ the weight decay: g ← g + λ θ; v ← μ v + g, or g where v is None; θ ← θ - η v.
+
+    All of one parameter have its shape and dtype, and so have the results: new arrays. Without
+    momentum nothing is remembered, and the second list is empty.
+    """
+    updated, remembered = [], []
+    for data, g, v in zip(parameters, gradients, velocities):
+        if weight_decay:
+            g = g + data * weight_decay
+        if momentum:
+            # The first velocity is a copy: the gradient belongs to its parameter.
+            g = xp.astype(g, g.dtype, copy=True) if v is None else v * momentum + g
+            remembered.append(g)
+        updated.append(data - g * learning_rate)
+    return updated, remembered
+
+
+@update
+def adam_update(
+    parameters: Sequence[Array],
+    gradients: Sequence[Array],
+    means: Sequence[Array | None],
+    squares: Sequence[Array | None],
+    steps: Sequence[int],
+    learning_rate: float,
+    betas: tuple[float, float],
+    eps: float,
+    weight_decay: float = 0.0,
+    decoupled: bool = False,
+) -> tuple[list[Array], list[Array], list[Array]]:
+    """A step of Adam: the parameters after it, the means of gradients and of their squares.
+
+    For each parameter θ with gradient g in its step t = 1, 2, ...::
+
+        g ← g + λ θ                    (decoupled: θ ← θ - η λ θ instead)
+        m ← β₁ m + (1 - β₁) g          (None stands for 0)
+        v ← β₂ v + (1 - β₂) g²
+        θ ← θ - η (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε)
+
+    All of one parameter have its shape and dtype, and so have the results: new arrays.
+    """
+    first, second = betas
+    updated, new_means, new_squares = [], [], []
+    for data, g, mean, square, step in zip(parameters, gradients, means, squares, steps):
+        if weight_decay and decoupled:
+            data = data * (1 - learning_rate * weight_decay)
+        elif weight_decay:
+            g = g + data * weight_decay
+        m, v = g * (1 - first), g * g * (1 - second)
+        if mean is not None and square is not None:
+            m, v = mean * first + m, square * second + v
+        # The corrections are numbers: they scale the step, not the arrays.
+        size = learning_rate / (1 - first**step)
+        root = xp.sqrt(v) * on_numbers(root_correction, second, step) + eps
+        updated.append(data - m / root * size)
+        new_means.append(m)
+        new_squares.append(v)
+    return updated, new_means, new_squares
+
+
+def root_correction(beta: float, step: int) -> float:
+    """What makes the root of a mean of squares, begun at 0, one of all of them."""
+    return 1 / math.sqrt(1 - beta**step)
+
+
+@update
+def clip_norm(
+    gradients: Sequence[Array], max_norm: float, norm_type: float = 2.0
+) -> tuple[list[Array], Array]:
+    """Gradients times min(1, max_norm / (norm + 1e-6)), and the norm of all together before.
+
+    The norm is a 0-d array where the gradients are: no device waits. Each gradient keeps its
+    dtype. None is written into; a backend may return one itself where the factor is 1.
+    """
+    norms = [xp.linalg.vector_norm(g, ord=norm_type) for g in gradients]
+    if len(norms) > 1:
+        # Of one dtype: gradients may be of several, and nothing is promoted in a stack.
+        dtype = functools.reduce(xp.result_type, norms[1:], norms[0].dtype)
+        norms = [xp.astype(norm, dtype) for norm in norms]
+    norm = xp.linalg.vector_norm(xp.stack(norms), ord=norm_type)
+    factor = xp.minimum(max_norm / (norm + TINY), 1.0)
+    return [g * xp.astype(factor, g.dtype) for g in gradients], norm
