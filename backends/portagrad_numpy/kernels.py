@@ -19,6 +19,7 @@ import numpy
 
 from portagrad.backend.protocol import LARGE, may_decline
 from portagrad_numpy.pool import room
+from portagrad_numpy.updates import adam_update, clip_norm, sgd_update
 
 #: The product of two matrices; for small ones half the time of `numpy.matmul`.
 product = numpy.ndarray.dot
@@ -352,6 +353,8 @@ KEEPING: dict[str, Callable[..., Any]] = {
 }
 
 KERNELS: dict[str, Callable[..., Any]] = {
+    "adam_update": adam_update,
+    "clip_norm": clip_norm,
     "cross_entropy": cross_entropy,
     "cross_entropy_backward": cross_entropy_backward,
     "linear": linear,
@@ -363,6 +366,7 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "mse_backward": mse_backward,
     "relu": relu,
     "relu_backward": relu_backward,
+    "sgd_update": sgd_update,
     "sigmoid": sigmoid,
     "sigmoid_backward": sigmoid_backward,
     "tanh": numpy.tanh,

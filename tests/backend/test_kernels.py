@@ -22,6 +22,9 @@ def fused(request):
 def test_every_fused_kernel_stands_for_a_kernel(fused):
     for name in fused:
         function = getattr(kernels if name in kernels.__all__ else array_api, name)
+        if isinstance(getattr(function, "versions", None), dict):  # over lists: test_update.py
+            assert function.body.__name__ == name
+            continue
         assert function.primitive.name == name
         assert function.primitive.fusible or function.primitive.plain
 
