@@ -1,10 +1,14 @@
 """One `backend` fixture over all array libraries, and what tests of a device need."""
 
+import importlib.util
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -167,3 +171,23 @@ def no_host_sync(monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContex
             yield
 
     return guard
+
+
+@pytest.fixture(scope="session")
+def cuda_host() -> ModuleType:
+    """backend/cuda/host.py: generated CUDA kernels on the processor."""
+    place = Path(__file__).parent / "backend" / "cuda" / "host.py"
+    specification = importlib.util.spec_from_file_location("cuda_host", place)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def cuda_compiler(cuda_host: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A compiler for those kernels; skips where there is no g++."""
+    if shutil.which("g++") is None:
+        pytest.skip("needs g++ for C++20")
+    return cuda_host.Compiler(tmp_path_factory.mktemp("elements"))

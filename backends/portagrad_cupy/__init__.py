@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy
 
 from portagrad.array import Array, Device, Namespace, Shape
-from portagrad.backend import Capturing
+from portagrad.backend import Capturing, ElementwiseCompiler
 from portagrad.backend.protocol import Backend, is_basic
 
 
@@ -57,6 +57,11 @@ class CupyBackend(Backend):
     @cached_property
     def capturing(self) -> Capturing:
         return cast(Capturing, import_module("portagrad_cupy.graphs").CudaGraphs())
+
+    @cached_property
+    def elementwise(self) -> ElementwiseCompiler:
+        module = import_module("portagrad_cupy.elements")
+        return cast(ElementwiseCompiler, module.CudaCompiler())
 
     def remark(self) -> str:
         return str(import_module("portagrad_cupy.products").why_not())

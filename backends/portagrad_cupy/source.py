@@ -25,8 +25,11 @@ def text(name: str) -> str:
 
 @cache
 def function(name: str, expression: str) -> Any:
-    """One kernel of `name`.cu, such as "softmax<float, 32>"; CuPy keeps it on disk."""
-    module = cupy.RawModule(
-        code=text(name), options=("-std=c++17",), name_expressions=(expression,)
-    )
+    """One kernel of `name`.cu, such as "softmax<float, 32>"."""
+    return compiled(text(name), expression)
+
+
+def compiled(code: str, expression: str) -> Any:
+    """One kernel of a source; CuPy keeps it on disk."""
+    module = cupy.RawModule(code=code, options=("-std=c++17",), name_expressions=(expression,))
     return module.get_function(expression)

@@ -17,6 +17,7 @@ from portagrad.backend.dispatch import HOST_SCALARS as HOST_SCALARS
 from portagrad.backend.dispatch import backend_of as backend_of
 from portagrad.backend.dispatch import namespace as namespace
 from portagrad.backend.dispatch import without_host_scalars as without_host_scalars
+from portagrad.backend.elementwise import ElementwiseCompiler as ElementwiseCompiler
 from portagrad.backend.errors import UnknownArrayError as UnknownArrayError
 from portagrad.backend.errors import UnknownDeviceError as UnknownDeviceError
 from portagrad.backend.failures import explain_backward as explain_backward
@@ -35,6 +36,7 @@ __all__ = [
     "Backend",
     "BackendStatus",
     "Capturing",
+    "ElementwiseCompiler",
     "UnknownArrayError",
     "UnknownDeviceError",
     "active_line",

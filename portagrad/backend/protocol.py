@@ -22,6 +22,7 @@ from portagrad.array import Array, Device, DType, Namespace, Shape
 from portagrad.backend.active import active_line
 from portagrad.backend.capturing import Capturing
 from portagrad.backend.dtype import find_dtype
+from portagrad.backend.elementwise import ElementwiseCompiler
 from portagrad.backend.errors import UnknownDeviceError
 from portagrad.backend.probe import Failure, first_failure, not_installed, unusable
 from portagrad.errors import BackendNotInstalledError, MissingFunctionError
@@ -144,6 +145,11 @@ class Backend:
     @property
     def capturing(self) -> Capturing | None:
         """How work on the device is captured and replayed; None where it cannot be."""
+        return None
+
+    @property
+    def elementwise(self) -> ElementwiseCompiler | None:
+        """How `pg.jit` gets one kernel for a group of element-wise operations; None for none."""
         return None
 
     def special(self, name: str) -> Callable[..., Any]:

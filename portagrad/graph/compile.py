@@ -12,6 +12,8 @@ from portagrad.graph import host
 from portagrad.graph.device import Device, capturing
 from portagrad.graph.entry import entry, left, reused
 from portagrad.graph.explain import described
+from portagrad.graph.fusion import fused
+from portagrad.graph.graph import Graph
 from portagrad.graph.host.writing import Written
 from portagrad.graph.passes import simplified
 from portagrad.graph.recorded import Recording
@@ -49,14 +51,18 @@ class Plan:
         self.graph = simplified(self.recording.graph)
         self.memory: list[int | None] = [None] * len(self.graph.outputs)
         self.written: Written | None = None
+        #: What runs on a device in place of the graph, with kernels for groups of operations.
+        self.device: Graph | None = None
         if host.suits(self.graph):
             self.written = host.prepared(self.graph, reused(self.recording), self._aside)
             self.memory, self.run = self.written.reuse, self.written.run
         elif (backend := capturing(self.graph)) is not None:
             self.memory = reused(self.recording)
-            self.run = Device(self.graph, backend, left(self.recording), self.memory).run
+            device = Device(self.graph, backend, left(self.recording), self.memory)
+            self.run, self.device = device.run, device.arrays
         else:
-            self.run = replayer(self.graph)
+            self.device = fused(self.graph)
+            self.run = replayer(self.device)
         self.entry, self.forget = entry(self.recording, self.run, self.memory)
         self.compiled = True
         self.seconds = time.perf_counter() - started
@@ -75,4 +81,4 @@ class Plan:
         """The plan, for a person."""
         if not self.compiled:
             return "recorded, and not compiled yet: that happens in the second call"
-        return described(self.recording.graph, self.graph, self.written, self.seconds)
+        return described(self.recording.graph, self.graph, self.written, self.device, self.seconds)

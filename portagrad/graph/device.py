@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from portagrad.backend import Backend, Capturing
-from portagrad.backend.dispatch import backend_of_type
+from portagrad.graph.fusion import fused, home, overwriting
 from portagrad.graph.graph import Graph, NumberFunction, Operation, Value
 from portagrad.graph.places import Place
 from portagrad.graph.replay import replayer
@@ -24,10 +24,7 @@ from portagrad.graph.replay import replayer
 
 def capturing(graph: Graph) -> Backend | None:
     """The backend that can capture this graph; None where there is none."""
-    values = [*graph.inputs, *graph.constants, *(v for o in graph.operations for v in o.outputs)]
-    arrays = [v for v in values if not v.is_number]
-    backends = {backend_of_type(v.kind) for v in arrays if v.kind is not None}
-    backend = backends.pop() if len(backends) == 1 else None
+    backend = home(graph)
     if backend is None or backend.capturing is None or divided(graph) is None:
         return None
     return backend
@@ -112,6 +109,7 @@ class Device:
         parts = divided(graph)
         assert parts is not None
         self.parts = parts
+        self.arrays = fused(parts.arrays)
         #: Outputs that are handed out in the memory they were made in.
         self.direct = {
             i for i, v in enumerate(graph.outputs) if _is_array(v) and places[i] is not None
@@ -179,24 +177,31 @@ class Device:
         self.shown = [numbers[v] for v in self.parts.scalars]
         values = self.parts.arrays.inputs[len(arrays) :]
         self.scalars = [capturing.full(v.dtype, x) for v, x in zip(values, self.shown)]
-        replay = replayer(self.parts.arrays)
         by_input = {v: i for i, v in enumerate(v for v in self.graph.inputs if not v.is_number)}
-        back: list[tuple[int, Any]] = []
+        back: dict[int, Any] = {}
+        targets: dict[Value, Value] = {}
         numbered = [i for i, v in enumerate(self.graph.outputs) if _is_array(v)]
         for position, i in enumerate(numbered):
             j = self.memory[i]
             if j is not None and i in self.direct:
-                back.append((position, self.inputs[by_input[self.graph.inputs[j]]]))
+                there = by_input[self.graph.inputs[j]]
+                back[position] = self.inputs[there]
+                targets[self.arrays.outputs[position]] = self.arrays.inputs[there]
+        graph, inside = overwriting(self.arrays, targets)
+        outputs = self.arrays.outputs
+        copied = [p for p in back if self.arrays.outputs[p] not in inside]
+        replay = replayer(graph)
 
         def work() -> list[Any]:
-            made = replay(*self.inputs, *self.scalars)
-            for position, own in back:  # all is computed: the old values are not needed any more
-                own[...] = made[position]
-                made[position] = own
+            rest = iter(replay(*self.inputs, *self.scalars))
+            made = [back[p] if v in inside else next(rest) for p, v in enumerate(outputs)]
+            for position in copied:  # all is computed: the old values are not needed any more
+                back[position][...] = made[position]
+                made[position] = back[position]
             return made
 
         # The work changes its own inputs, so a warm-up must not be seen.
-        kept = [(own, capturing.copy(own)) for _, own in back]
+        kept = [(own, capturing.copy(own)) for own in back.values()]
 
         def restore() -> None:
             for own, value in kept:

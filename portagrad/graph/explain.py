@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from portagrad.graph.fusion.explain import groups, noted, sources
 from portagrad.graph.graph import Graph
 from portagrad.graph.host.units import Group, steps_of
 from portagrad.graph.host.writing import Written
@@ -19,8 +20,13 @@ def size(count: float) -> str:
     return f"{count:.2f} GiB"
 
 
-def described(recorded: Graph, graph: Graph, written: Written | None, seconds: float) -> str:
-    """The plan for a graph: what was recorded, what is left of it, and how it runs."""
+def described(
+    recorded: Graph, graph: Graph, written: Written | None, device: Graph | None, seconds: float
+) -> str:
+    """The plan for a graph: what was recorded, what is left of it, and how it runs.
+
+    `device` is what runs in its place where a compiler has made kernels of groups.
+    """
     inputs = sum(v.bytes for v in graph.inputs)
     lines = [
         f"{len(recorded.operations)} operations recorded, {len(graph.operations)} after dead code "
@@ -28,6 +34,8 @@ def described(recorded: Graph, graph: Graph, written: Written | None, seconds: f
         f"inputs   {len(graph.inputs)} ({size(inputs)}); constants {len(graph.constants)} "
         f"({size(sum(v.bytes for v in graph.constants))})",
     ]
+    if device is not None and groups(device):
+        return "\n".join([*lines, *noted(device), "", str(device), "", *sources(device)])
     if written is None:
         return "\n".join(
             [*lines, "runs     each primitive as it is, on its arrays", "", str(graph)]

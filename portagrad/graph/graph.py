@@ -10,7 +10,7 @@ import itertools
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from portagrad.array import DType, Shape
 from portagrad.primitive import Primitive
@@ -80,6 +80,15 @@ class NumberFunction:
         return self.function(*values)
 
 
+class Group(Protocol):
+    """What stands for several operations, done in one call (fusion/)."""
+
+    name: str
+
+    def evaluate(self, values: Any, static: dict[str, Any]) -> Any:
+        """Do them."""
+
+
 @dataclass(frozen=True)
 class Hole:
     """In a static argument, where an operand goes: `x[i]` with an array i."""
@@ -111,7 +120,7 @@ class Operation:
     the holes of `static`.
     """
 
-    function: Primitive | NumberFunction
+    function: Primitive | NumberFunction | Group
     inputs: tuple[Any, ...]
     static: dict[str, Any]
     count: int

@@ -59,7 +59,7 @@ def _key(operation: Operation) -> Hashable | None:
     """What two operations with the same result have in common; None where that is unknown."""
     if isinstance(operation.function, Draw):
         return None
-    parts: list[Hashable] = [operation.function]
+    parts: list[Any] = [operation.function]
     for x in (*operation.inputs, *(each for pair in operation.static.items() for each in pair)):
         part = x if type(x) is Value else _static(x)
         if part is None:

@@ -45,7 +45,32 @@ def test_the_sources_compile(arch, name):
     compiled(text(name), arch, *wanted)
 
 
-def compiled(source, arch, *expressions):
+@pytest.mark.parametrize("seed", range(12))
+def test_generated_kernels_compile(arch, cuda_host, seed):
+    """Random groups of element-wise operations, for one set of arrays and for several."""
+    from portagrad_cupy import writing
+
+    program = cuda_host.random_program(seed)
+    for parts, index in ((1, "uint32"), (6, "uint64")):
+        compiled(writing.complete(program, parts), arch, f"elements<{index}>")
+
+
+def test_the_largest_groups_compile(arch):
+    """As many arrays as a group may have, of four elements a thread."""
+    from portagrad.backend import ElementwiseCompiler
+    from portagrad.backend.elementwise import Instruction, Operand, Program
+    from portagrad_cupy import writing
+
+    count = ElementwiseCompiler.most_arrays // 2
+    operands = (Operand("float32", (True,)),) * count
+    exponentials = tuple(Instruction("exp", (i,), "float32") for i in range(count))
+    sums = tuple(Instruction("add", (count + i, i), "float32") for i in range(count))
+    results = tuple(range(2 * count, 3 * count))
+    program = Program(1, operands, exponentials + sums, results)
+    compiled(writing.complete(program, 20), arch, "elements<uint32>", registers=128)
+
+
+def compiled(source, arch, *expressions, registers=64):
     """Compile for a GPU, where nothing may spill from registers into memory."""
     nvrtc, include = compiler()
     program = nvrtc.createProgram(source, "kernel.cu", [], [])
@@ -59,14 +84,14 @@ def compiled(source, arch, *expressions):
     log = nvrtc.getProgramLog(program)
     functions = log.count("Compiling entry function")
     assert functions == max(1, len(set(expressions)))
-    assert (
-        re.findall(r"(\d+) bytes spill stores, (\d+) bytes spill loads", log)
-        == [("0", "0")] * functions
-    )
-    registers = [int(each) for each in re.findall(r"Used (\d+) registers", log)]
-    assert len(registers) == functions
+    # One line for each function, and for what a function of the library calls in a rare case.
+    spilled = re.findall(r"(\d+) bytes spill stores, (\d+) bytes spill loads", log)
+    assert len(spilled) >= functions
+    assert set(spilled) == {("0", "0")}
+    used = [int(each) for each in re.findall(r"Used (\d+) registers", log)]
+    assert len(used) == functions
     # 64 registers leave room for two blocks of 512 threads on one multiprocessor.
-    assert max(registers) <= 64
+    assert max(used) <= registers
 
 
 def compiler():

@@ -57,6 +57,7 @@ def _lower(b: Builder, operation: Operation, inputs: list[Any]) -> list[Slot]:
         return [b.call(function.name, function.function, (), out.shape, out.dtype, effect=True)]
     if isinstance(function, NumberFunction):
         return [b.number(function.name, function.function, tuple(inputs))]
+    assert isinstance(function, Primitive)
     out = operation.output
     found: Slot | None = None
     if not operation.several and operation.count == len(inputs):

@@ -62,7 +62,7 @@ def grouped(
     only if they do.
     """
     if compiled is None:
-        return _in_units(steps, SMALLEST)
+        return in_units(steps, SMALLEST)
     found = _in_parts(steps, 2)
     native = compiled(_groups(found))
     if all(_is_large(group) for group in native):
@@ -98,7 +98,7 @@ def _in_parts(steps: list[Step], smallest: int) -> list[Unit]:
     The updates of a hundred parameters are a hundred loops.
     """
     units: list[Unit] = []
-    for unit in _in_units(steps, smallest):
+    for unit in in_units(steps, smallest):
         crowded = isinstance(unit, Group) and len(loops.arrays(unit.elementwise)) > loops.ARRAYS
         units.extend(_parts(unit) if crowded and isinstance(unit, Group) else [unit])
     return units
@@ -123,7 +123,8 @@ def _parts(group: Group) -> list[Group]:
     return sorted(parts, key=lambda part: order[part.steps[0]])
 
 
-def _in_units(steps: list[Step], smallest: int) -> list[Unit]:
+def in_units(steps: list[Step], smallest: int) -> list[Unit]:
+    """The same, with groups of results of at least `smallest` elements."""
     units: list[Unit] = []
     waiting = list(steps)
     done: set[Slot] = set()

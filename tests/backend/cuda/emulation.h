@@ -2,30 +2,14 @@
 // It shows what a kernel computes. It shows nothing of its speed, of races between blocks, or of
 // what NVRTC and a GPU make of it.
 #pragma once
+#include "words.h"
+
 #include <barrier>
-#include <cmath>
-#include <cstring>
 #include <thread>
 #include <vector>
 
-#define __global__
-#define __device__
 #define __shared__ static
-#define __forceinline__ inline
-#define __restrict__
 
-using std::exp, std::fmax, std::fmin, std::log, std::sqrt, std::tanh, std::fabs, std::isfinite;
-
-struct __half {};
-struct __nv_bfloat16 {};
-inline float __half2float(__half) { return 0; }
-inline __half __float2half_rn(float) { return {}; }
-inline float __bfloat162float(__nv_bfloat16) { return 0; }
-inline __nv_bfloat16 __float2bfloat16_rn(float) { return {}; }
-
-struct Index { unsigned x, y, z; };
-inline thread_local Index threadIdx, blockIdx;
-inline Index blockDim, gridDim;
 inline std::barrier<> *everyone;
 inline double exchanged[1024];
 

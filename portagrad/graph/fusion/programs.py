@@ -1,0 +1,285 @@
+"""From operations to the instructions of a program: what a compiler is given.
+
+An operation is covered where there is a rule for its name here, and the backend's
+compiler has words for the instructions that the rule makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from portagrad.backend import ElementwiseCompiler
+from portagrad.backend.elementwise import Instruction, Operand, Program
+from portagrad.graph.graph import Operation, Value
+
+NUMBERS = (bool, int, float)
+
+
+class NotCovered(Exception):
+    """There are no instructions for an operation."""
+
+
+@dataclass(eq=False)
+class Piece:
+    """A program, and the values of a graph that it works on once."""
+
+    program: Program
+    operands: list[Value]
+    results: list[Value]
+    #: The shape of the results, and the lengths of its axes after merging.
+    shape: tuple[int, ...]
+    axes: tuple[int, ...]
+    #: What it is made of, for a person.
+    names: list[str] = field(default_factory=list)
+
+
+def dtype_name(dtype: Any) -> str:
+    """What the standard calls a dtype of any library."""
+    return str(dtype).rpartition(".")[2]
+
+
+class Translation:
+    """Instructions being written. A value is a number once it is known how many operands there are.
+
+    Until then operand n is -1 - n, and the result of instruction n is n.
+    """
+
+    def __init__(self, compiler: ElementwiseCompiler) -> None:
+        self.compiler = compiler
+        #: By what they are and their dtype there, which for a number is its neighbours'.
+        self.operands: dict[tuple[Value, str], int] = {}
+        self.instructions: list[Instruction] = []
+        self.made: dict[Value, int] = {}
+
+    def value(self, x: Any, dtype: str) -> int:
+        """An operand of an operation, in a dtype."""
+        if type(x) is not Value:
+            if type(x) not in NUMBERS or (type(x) is float and "float" not in dtype):
+                raise NotCovered
+            return self.add("literal", (), dtype, repr(x))
+        if x.is_number and "float" not in dtype:
+            raise NotCovered
+        if x.is_number:
+            return self._operand(x, dtype)
+        old = dtype_name(x.dtype)
+        found = self.made[x] if x in self.made else self._operand(x, old)
+        return found if old == dtype else self.add("convert", (found,), dtype, given=(old,))
+
+    def _operand(self, x: Value, dtype: str) -> int:
+        return self.operands.setdefault((x, dtype), -1 - len(self.operands))
+
+    def add(
+        self,
+        name: str,
+        operands: tuple[int, ...],
+        dtype: str,
+        literal: str = "",
+        given: Sequence[str] = (),
+    ) -> int:
+        """One instruction; `given` are its operands' dtypes."""
+        if not self.compiler.covers(name, (*given, dtype)):
+            raise NotCovered
+        self.instructions.append(Instruction(name, operands, dtype, literal))
+        return len(self.instructions) - 1
+
+    def same(self, name: str, operands: Sequence[Any], dtype: str, result: str = "") -> int:
+        """An instruction on operands of one dtype; the result's is the same, or another."""
+        given = tuple(self.value(x, dtype) for x in operands)
+        return self.add(name, given, result or dtype, given=[dtype] * len(given))
+
+    def operation(self, o: Operation) -> None:
+        """All instructions of an operation."""
+        rule = RULES.get(o.name)
+        if rule is None or o.several or o.count < len(o.inputs) or not o.output.size:
+            raise NotCovered
+        self.made[o.output] = rule(self, o, dtype_name(o.output.dtype))
+
+
+Rule = Callable[[Translation, Operation, str], int]
+
+
+def covered(compiler: ElementwiseCompiler, o: Operation) -> bool:
+    """Can this operation be part of a program?"""
+    try:
+        Translation(compiler).operation(o)
+    except NotCovered:
+        return False
+    return True
+
+
+# --- rules -----------------------------------------------------------------------------
+
+
+def _arithmetic(t: Translation, o: Operation, dtype: str) -> int:
+    """In the dtype of the result."""
+    if o.name == "pow" and type(o.inputs[1]) in NUMBERS and o.inputs[1] == 2:
+        return t.same("square", o.inputs[:1], dtype)
+    return t.same(o.name, o.inputs, dtype)
+
+
+def _compared(t: Translation, o: Operation, dtype: str) -> int:
+    """In the dtype of the operands, who must have one."""
+    (common,) = _dtypes(o)
+    return t.same(o.name, o.inputs, common, dtype)
+
+
+def _dtypes(o: Operation) -> set[str]:
+    found = {dtype_name(x.dtype) for x in o.values if not x.is_number}
+    if len(found) != 1:
+        raise NotCovered
+    return found
+
+
+def _copied(t: Translation, o: Operation, dtype: str) -> int:
+    if o.static.get("device") is not None:
+        raise NotCovered
+    return t.same("positive", o.inputs[:1], dtype)
+
+
+def _where(t: Translation, o: Operation, dtype: str) -> int:
+    condition, x1, x2 = o.inputs
+    if type(condition) is not Value or dtype_name(condition.dtype) != "bool":
+        raise NotCovered
+    given = (t.value(condition, "bool"), t.value(x1, dtype), t.value(x2, dtype))
+    return t.add("where", given, dtype, given=("bool", dtype, dtype))
+
+
+def _clip(t: Translation, o: Operation, dtype: str) -> int:
+    x, *bounds = o.inputs
+    found = t.value(x, dtype)
+    for name, bound in zip(("maximum", "minimum"), bounds, strict=False):
+        if bound is not None:
+            pair = (found, t.value(bound, dtype))
+            found = t.add(name, pair, dtype, given=(dtype, dtype))
+    return t.add("positive", (found,), dtype, given=(dtype,))
+
+
+def _filled(fill: Any) -> Rule:
+    def rule(t: Translation, o: Operation, dtype: str) -> int:
+        if o.static.get("device") is not None:
+            raise NotCovered
+        return t.value(o.static.get("fill_value", fill), dtype)
+
+    return rule
+
+
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(
+        (
+            *("add", "subtract", "multiply", "divide", "negative", "positive", "abs", "square"),
+            *("reciprocal", "sqrt", "exp", "expm1", "log", "log1p", "log2", "log10", "pow"),
+            *("sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan", "asinh"),
+            *("acosh", "atanh", "atan2", "hypot", "copysign", "floor", "ceil", "trunc", "round"),
+            *("sign", "maximum", "minimum", "bitwise_and", "bitwise_or", "bitwise_xor"),
+            *("bitwise_invert", "logical_and", "logical_or", "logical_xor", "logical_not"),
+            "sigmoid",
+        ),
+        _arithmetic,
+    ),
+    **dict.fromkeys(
+        (
+            *("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"),
+            *("isfinite", "isinf", "isnan"),
+        ),
+        _compared,
+    ),
+    **dict.fromkeys(("convert", "convert_to_discrete", "broadcast_to", "stop_gradient"), _copied),
+    "where": _where,
+    "clip": _clip,
+    "zeros_like": _filled(0),
+    "ones_like": _filled(1),
+    "filled_like": _filled(None),
+}
+
+
+# --- programs --------------------------------------------------------------------------
+
+
+def pieces(
+    compiler: ElementwiseCompiler,
+    operations: Sequence[Operation],
+    shape: tuple[int, ...],
+    wanted: set[Value],
+    before: Callable[[Sequence[Operation]], list[Operation]],
+) -> list[Piece]:
+    """The programs of operations on one shape; `wanted` are results that are needed outside.
+
+    `before` says what of one element each program computes for itself. There are several
+    where one would have more arrays than a kernel takes.
+    """
+    found: list[Piece] = []
+    rest = list(operations)
+    while rest:
+        count = min(len(rest), MOST_OPERATIONS)
+        while True:
+            head, tail = rest[:count], rest[count:]
+            needed = wanted | {v for o in tail for v in o.values}
+            results = [o.output for o in head if o.output in needed]
+            piece = _piece(compiler, [*before(head), *head], shape, results)
+            if count == 1 or len(piece.operands) + len(results) <= compiler.most_arrays:
+                break
+            count //= 2
+        found.append(piece)
+        rest = tail
+    return found
+
+
+#: A longer program is cut: compilers take more than their share of time.
+MOST_OPERATIONS = 256
+
+
+def _piece(
+    compiler: ElementwiseCompiler,
+    operations: Sequence[Operation],
+    shape: tuple[int, ...],
+    results: list[Value],
+) -> Piece:
+    t = Translation(compiler)
+    for o in operations:
+        t.operation(o)
+    axes, lengths = _merged([x.shape for x, _ in t.operands], shape)
+    count = len(t.operands)
+
+    def number(v: int) -> int:
+        return -1 - v if v < 0 else v + count
+
+    return Piece(
+        Program(
+            len(lengths),
+            tuple(
+                Operand(dtype, None if x.is_number else along)
+                for (x, dtype), along in zip(t.operands, axes)
+            ),
+            tuple(
+                Instruction(i.name, tuple(map(number, i.operands)), i.dtype, i.literal)
+                for i in t.instructions
+            ),
+            tuple(number(t.made[v]) for v in results),
+        ),
+        [x for x, _ in t.operands],
+        results,
+        shape,
+        lengths,
+        [o.name for o in operations],
+    )
+
+
+def _merged(
+    shapes: Sequence[tuple[int, ...]], shape: tuple[int, ...]
+) -> tuple[list[tuple[bool, ...]], tuple[int, ...]]:
+    """Which of the axes each operand has, and the axes' lengths, neighbours alike put together."""
+    patterns: list[tuple[bool, ...]] = []
+    lengths: list[int] = []
+    for axis, length in enumerate(shape):
+        if length == 1:
+            continue
+        own = [axis - len(shape) + len(s) for s in shapes]
+        pattern = tuple(a >= 0 and s[a] == length for a, s in zip(own, shapes))
+        if patterns and patterns[-1] == pattern:
+            lengths[-1] *= length
+        else:
+            patterns.append(pattern)
+            lengths.append(length)
+    return [tuple(p[i] for p in patterns) for i in range(len(shapes))], tuple(lengths)
