@@ -47,8 +47,12 @@ class CupyBackend(Backend):
     @cached_property
     def _fused(self) -> Mapping[str, Callable[..., Any]]:
         # This module imports CuPy at its top, as only arrays of CuPy lead here.
-        kernels: Mapping[str, Callable[..., Any]] = import_module("portagrad_cupy.kernels").KERNELS
-        return {name: self.guarded(kernel) for name, kernel in kernels.items()}
+        module = import_module("portagrad_cupy.kernels")
+        kernels: Mapping[str, Callable[..., Any]] = module.KERNELS
+        return {
+            name: kernel if kernel in module.LISTS else self.guarded(kernel)
+            for name, kernel in kernels.items()
+        }
 
     @property
     def kernels(self) -> Mapping[str, Callable[..., Any]]:

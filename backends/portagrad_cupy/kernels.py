@@ -16,7 +16,7 @@ from typing import Any
 
 import cupy
 
-from portagrad_cupy import columns, products, rows
+from portagrad_cupy import columns, products, rows, updates
 
 # Half precision is a type for storage only: what is computed is computed in float.
 _WIDE = """
@@ -108,6 +108,9 @@ def _of_one_dtype(g: Any, out: Any) -> tuple[Any, Any]:
     return g.astype(dtype, copy=False), out.astype(dtype, copy=False)
 
 
+#: Functions of lists of arrays, which need not all be on one device.
+LISTS = (updates.sgd_update, updates.adam_update, updates.clip_norm)
+
 KERNELS: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {
         function.__name__: function
@@ -127,6 +130,7 @@ KERNELS: Mapping[str, Callable[..., Any]] = MappingProxyType(
             rows.log_softmax_backward,
             rows.cross_entropy,
             rows.cross_entropy_backward,
+            *LISTS,
         )
     }
 )

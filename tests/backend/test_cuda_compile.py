@@ -34,6 +34,10 @@ SOURCES = {
         *("column_sum<{T}, {T}>", "column_sum<__half, float>", "column_sum<float, __half>"),
         *("column_sum<__nv_bfloat16, float>", "column_sum<float, __nv_bfloat16>"),
     ],
+    "updates": [
+        f"{name}<{{T}}>"
+        for name in ("sgd_update", "adam_update", "sums_of_squares", "norm_and_factor", "scale")
+    ],
 }
 
 
