@@ -48,16 +48,22 @@ class Function(Peer):
 
 
 class Linear(Function):
-    """A linear layer, and its three gradients from a given cotangent."""
+    """A linear layer, and its three gradients from a given cotangent.
+
+    Its result is returned too: what nobody wants would not be computed.
+    """
 
     def __init__(self, workload: Workload, data: Data) -> None:
         self.arguments = (data.x, *data.parameters, data.target)
 
         def gradients(x: Any, w: Any, b: Any, g: Any) -> Any:
-            _, pull = pg.vjp(pg.kernels.linear, x, w, b)
-            return pull(g)
+            y, pull = pg.vjp(pg.kernels.linear, x, w, b)
+            return y, pull(g)
 
         self.compiled = jit(gradients)
+
+    def step(self) -> None:
+        self.y, self.gradients = self.compiled(*self.arguments)
 
 
 class Chain(Function):
