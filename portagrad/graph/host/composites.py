@@ -220,18 +220,20 @@ def _places(rows: int, classes: int) -> Callable[..., Any]:
     """The function from labels to places."""
     turned = classes <= FEW_CLASSES
     starts = np.arange(rows) if turned else np.arange(0, rows * classes, classes)
+    stride = np.asarray(rows)
 
     def places(labels: Any) -> Any:
         if labels.dtype != np.int64:
             labels = labels.astype(np.int64)
         # Seen as unsigned, a negative label is a very large one.
-        if np.maximum.reduce(labels.view(np.uint64)) >= classes:
-            wrong = int(np.argmax(labels.view(np.uint64) >= classes))
+        unsigned = labels.view(np.uint64)
+        if unsigned.item(unsigned.argmax()) >= classes:
+            wrong = int(np.argmax(unsigned >= classes))
             raise ArgumentError(
                 f"cross_entropy: label {int(labels[wrong])} at index {wrong} of target is out of "
                 f"range: {classes} classes are numbered 0 to {classes - 1}"
             )
-        return np.add(labels * rows, starts) if turned else np.add(labels, starts)
+        return np.add(np.multiply(labels, stride) if turned else labels, starts)
 
     return places
 

@@ -209,32 +209,42 @@ def product(b: Builder, x1: Slot, x2: Slot, shape: tuple[int, ...], dtype: Any) 
     two = len(x1.shape) == 2 and len(x2.shape) in (1, 2)
     function = "dot" if plain and two else "np.matmul"
     flops = 2 * x1.size * (x2.shape[-1] if len(x2.shape) > 1 else 1)
-    if plain and two and _better_turned_before(x1, x2):
-        x2 = b.add("join", "turn", "copyto({out}, {})", (x2,), x2.shape, dtype)
     template = f"{function}({{}}, {{}}, {{out}})"
+    if plain and two and len(x2.shape) == 2 and x1.kind != "view":
+        if x2.kind != "view":
+            template = _in_halves(x1.shape[0], flops // 2) or template
+        elif x2.expression == "{}.T" and _better_turned_before(x1.shape[0], flops // 2):
+            x2 = b.add("join", "turn", "copyto({out}, {})", (x2,), x2.shape, dtype)
     return b.add("dot", "matmul", template, (x1, x2), shape, dtype, flops=flops)
 
 
-#: OpenBLAS takes kernels of their own for products of up to so many multiplications.
+#: OpenBLAS has kernels of their own for products of up to so many multiplications.
 SMALL_PRODUCT = 1_000_000
-#: From so many rows on, their product gains more than it costs to turn the other matrix.
+#: From so many rows on, their product gains more than a copy of the other matrix costs.
 TURNED_ROWS = 64
 
 
-def _better_turned_before(x1: Slot, x2: Slot) -> bool:
-    """Is a copy of the transpose x2, and a product with that, the faster way?"""
-    if x2.kind != "view" or x2.expression != "{}.T" or x1.kind == "view":
-        return False
-    rows, work = x1.shape[0], x1.size * x2.shape[1]
+def _in_halves(rows: int, work: int) -> str | None:
+    """Two products that are small, for one that is just not; None where that gains nothing."""
+    half = rows // 2
+    just = work > SMALL_PRODUCT and work * (rows - half) <= SMALL_PRODUCT * rows
+    if not just or not has_small_kernels():
+        return None
+    parts = (f"[:{half}]", f"[{half}:]")
+    return "; ".join(f"dot({{0}}{part}, {{1}}, {{out}}{part})" for part in parts)
+
+
+def _better_turned_before(rows: int, work: int) -> bool:
+    """Is a copy of a transpose, and a product with that, the faster way?"""
     large = rows >= TURNED_ROWS and TURNED_ROWS**3 // 2 <= work <= SMALL_PRODUCT
-    return large and transposes_are_slow()
+    return large and has_small_kernels()
 
 
 @functools.cache
-def transposes_are_slow() -> bool:
-    """Does this machine's BLAS take much longer for a small x @ y.T than for x @ y?
+def has_small_kernels() -> bool:
+    """Has this machine's BLAS other kernels for small products, all fast but for x @ y.T?
 
-    OpenBLAS does with AVX-512 (0.3.31: half as long again), and does not without.
+    OpenBLAS has with AVX-512 (0.3.31): x @ y.T takes half as long again as x @ y does.
     """
     # Three arrays: of x @ x.T NumPy makes another product.
     x, y, out = np.ones((3, TURNED_ROWS, TURNED_ROWS), np.float32)

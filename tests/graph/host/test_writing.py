@@ -151,16 +151,26 @@ class TestProgram:
         text = check(f, *arrays((9,))).explain()
         assert "memory   1 buffers" in text
 
-    @pytest.mark.parametrize("slow", [True, False])
+    @pytest.mark.parametrize("small", [True, False])
     @pytest.mark.parametrize("shape", [(64, 64, 64), (96, 50, 40), (64, 16, 16)])
     def test_transposes_are_copied_where_products_with_them_are_slow(
-        self, slow: bool, shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
+        self, small: bool, shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(ufuncs, "transposes_are_slow", lambda: slow)
+        monkeypatch.setattr(ufuncs, "has_small_kernels", lambda: small)
         rows, inner, columns = shape
         g, w = (x.astype("float64") for x in arrays((rows, inner), (columns, inner)))
         compiled = check(lambda g, w: xp.matmul(g, w.T) * 2.0, g, w, exact=False)
-        assert ("copyto" in compiled.explain()) is (slow and shape != (64, 16, 16))
+        assert ("copyto" in compiled.explain()) is (small and shape != (64, 16, 16))
+
+    @pytest.mark.parametrize("small", [True, False])
+    @pytest.mark.parametrize("rows", [64, 128, 129, 200, 256])
+    def test_a_product_that_is_just_not_small_is_two_that_are(
+        self, rows: int, small: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ufuncs, "has_small_kernels", lambda: small)
+        x, w = (x.astype("float64") for x in arrays((rows, 128), (128, 64)))
+        compiled = check(lambda x, w: xp.matmul(x, w) * 2.0, x, w, exact=False)
+        assert compiled.explain().count("dot(") == (2 if small and rows in (128, 129, 200) else 1)
 
     def test_labels_are_checked_by_every_replay(self) -> None:
         compiled = pg.jit(pg.grad(pg.kernels.cross_entropy))
