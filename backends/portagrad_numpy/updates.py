@@ -9,12 +9,12 @@ the same result. The results equal the definitions' bit for bit, but for `clip_n
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy
-from numpy import add, divide, multiply, ndarray, sqrt, subtract
+from numpy import add, asarray, divide, multiply, ndarray, sqrt, subtract
 
 from portagrad.backend.protocol import LARGE
 from portagrad_numpy.pool import POOL
@@ -22,8 +22,14 @@ from portagrad_numpy.pool import POOL
 FLOAT32, FLOAT64 = numpy.dtype("float32"), numpy.dtype("float64")
 #: Keeps a quotient finite where every gradient is 0, as in the definition.
 TINY = 1e-6
+#: Bytes up to which a ufunc that writes over its operand takes three times as long: one element.
+TINIEST = 8
 #: Squares that are added up in their own precision.
 LONGEST = 4096
+
+#: Bytes of an array that is done in parts, where more than two operations follow one another,
+#: and the elements of a part.
+CACHE, PART = 1 << 22, 1 << 15
 
 Arrays = Sequence[Any]
 
@@ -61,33 +67,51 @@ def sgd_update(
             rate = number(learning_rate, dtype.char)
         if not (type(x) is type(g) is ndarray and g.dtype is dtype):
             return NotImplemented
-        small = x.nbytes < LARGE and x.ndim
-        new = multiply(g, rate) if small else multiply(g, rate, place(x))
-        updated.append(subtract(x, new, new))
+        if TINIEST < x.nbytes < LARGE:
+            new = multiply(g, rate)
+            subtract(x, new, new)
+        elif x.nbytes < LARGE:
+            new = asarray(subtract(x, multiply(g, rate)))  # without axes NumPy makes a scalar
+        else:
+            new = multiply(g, rate, POOL.take(x.shape, dtype))
+            subtract(x, new, new)
+        updated.append(new)
     return updated, []
 
 
 def _sgd_with_memory(
-    parameters: Arrays, gradients: Arrays, velocities: Arrays, numbers: tuple[float, ...]
+    parameters: Arrays, gradients: Arrays, velocities: Arrays, values: tuple[float, ...]
 ) -> Any:
     if not _plain(parameters, gradients, velocities):
         return NotImplemented
-    _, momentum, weight_decay = numbers
     updated, remembered = [], []
+    dtype = None
     for x, g, v in zip(parameters, gradients, velocities):
-        rate, mu, decay = (number(each, x.dtype.char) for each in numbers)
+        if x.dtype is not dtype:
+            dtype = x.dtype
+            numbers = [number(value, dtype.char) for value in values]
         new = place(x)
-        total = place(x) if momentum else new
-        if weight_decay:
-            g = add(g, multiply(x, decay, total), total)
-        if momentum:
-            if v is None:
-                numpy.copyto(total, g)
-            else:
-                add(multiply(v, mu, new), g, total)
-            remembered.append(g := total)
-        updated.append(subtract(x, multiply(g, rate, new), new))
-    return updated, remembered
+        velocity = place(x) if values[1] else None
+        for part in _parts(x, g, v, new, velocity):
+            _sgd(*part, numbers=numbers, decays=values[2] != 0)
+        updated.append(new)
+        remembered.append(velocity)
+    return updated, remembered if values[1] else []
+
+
+def _sgd(x: Any, g: Any, v: Any, new: Any, velocity: Any, *, numbers: Any, decays: bool) -> None:
+    """One parameter into `new` and, where there is one, `velocity`."""
+    rate, momentum, decay = numbers
+    if decays:
+        total = new if velocity is None else velocity
+        g = add(g, multiply(x, decay, total), total)
+    if velocity is not None:
+        if v is None:
+            numpy.copyto(velocity, g)
+        else:
+            add(multiply(v, momentum, new), g, velocity)
+        g = velocity
+    subtract(x, multiply(g, rate, new), new)
 
 
 def adam_update(
@@ -106,29 +130,49 @@ def adam_update(
     if not _plain(parameters, gradients, means, squares):
         return NotImplemented
     first, second = betas
-    numbers = first, 1 - first, second, 1 - second, eps, weight_decay
-    keep = 1 - learning_rate * weight_decay
-    updated, new_means, new_squares = [], [], []
+    keep = 1 - learning_rate * weight_decay if decoupled else 1.0
+    values = 0.0 if decoupled else weight_decay, keep, first, 1 - first, second, 1 - second, eps
+    decays, shrinks = weight_decay != 0 and not decoupled, weight_decay != 0 and decoupled
+    lists: tuple[list[Any], ...] = ([], [], [])
+    shared: Any = None
     for x, g, mean, square, step in zip(parameters, gradients, means, squares, steps):
-        kind = x.dtype.char
-        b1, c1, b2, c2, epsilon, decay = (number(each, kind) for each in numbers)
-        new, m, v = place(x), place(x), place(x)
-        if weight_decay and not decoupled:
-            g = add(g, multiply(x, decay, new), new)
-        multiply(g, c1, m)
-        multiply(multiply(g, g, v), c2, v)
-        if mean is not None:
-            add(multiply(mean, b1, new), m, m)
-            add(multiply(square, b2, new), v, v)
-        multiply(sqrt(v, new), number(1 / math.sqrt(1 - second**step), kind), new)
-        add(new, epsilon, new)
-        multiply(divide(m, new, new), number(learning_rate / (1 - first**step), kind), new)
-        if weight_decay and decoupled:
-            x = multiply(x, number(keep, kind), place(x))
-        updated.append(subtract(x, new, new))
-        new_means.append(m)
-        new_squares.append(v)
-    return updated, new_means, new_squares
+        if shared != (x.dtype, step):
+            shared = x.dtype, step
+            sizes = learning_rate / (1 - first**step), 1 / math.sqrt(1 - second**step)
+            numbers = [number(value, x.dtype.char) for value in (*sizes, *values)]
+        made = place(x), place(x), place(x)
+        for part in _parts(x, g, mean, square, *made):
+            _adam(*part, numbers=numbers, decays=decays, shrinks=shrinks)
+        for results, result in zip(lists, made):
+            results.append(result)
+    return lists
+
+
+def _adam(
+    x: Any,
+    g: Any,
+    mean: Any,
+    square: Any,
+    new: Any,
+    m: Any,
+    v: Any,
+    *,
+    numbers: Any,
+    decays: bool,
+    shrinks: bool,
+) -> None:
+    """One parameter into `new`, `m` and `v`."""
+    size, correction, decay, keep, first, rest_first, second, rest_second, eps = numbers
+    if decays:
+        g = add(g, multiply(x, decay, new), new)
+    multiply(g, rest_first, m)
+    multiply(multiply(g, g, v), rest_second, v)
+    if mean is not None:
+        add(multiply(mean, first, new), m, m)
+        add(multiply(square, second, new), v, v)
+    multiply(sqrt(v, new), correction, new)
+    multiply(divide(m, add(new, eps, new), new), size, new)
+    subtract(multiply(x, keep, place(x)) if shrinks else x, new, new)
 
 
 def clip_norm(gradients: Arrays, max_norm: float, norm_type: float = 2.0) -> Any:
@@ -151,6 +195,18 @@ def _sum_of_squares(g: Any) -> float:
     whole = flat.size - flat.size % LONGEST
     rows, rest = flat[:whole].reshape(-1, LONGEST), flat[whole:]
     return float(numpy.vecdot(rows, rows).sum(dtype=FLOAT64)) + float(rest.dot(rest))
+
+
+def _parts(x: Any, *others: Any) -> Iterable[Any]:
+    """Arrays that belong together, or slices of them, one cacheful after another."""
+    arrays = x, *others
+    if x.nbytes < CACHE or not all(y is None or y.flags.c_contiguous for y in arrays):
+        return (arrays,)
+    flat = [None if y is None else y.reshape(-1) for y in arrays]
+    return (
+        [None if y is None else y[start : start + PART] for y in flat]
+        for start in range(0, x.size, PART)
+    )
 
 
 def _plain(parameters: Arrays, *others: Arrays) -> bool:

@@ -8,6 +8,7 @@ a backend may do the whole list at once, under the same name.
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast
@@ -43,6 +44,8 @@ def update(body: Callable[P, R]) -> Update[P, R]:
     libraries, or with traced values among them.
     """
     versions: dict[type, Callable[..., Any]] = {}
+    signature = inspect.signature(body)
+    definition = cast("Callable[..., Any]", body)
 
     def version(array: Any) -> Callable[..., Any]:
         own = None if type(array) in traced_types else backend_of(array).kernels.get(body.__name__)
@@ -50,11 +53,15 @@ def update(body: Callable[P, R]) -> Update[P, R]:
         return found
 
     @functools.wraps(body)
-    def function(arrays: Any, *rest: Any, **keywords: Any) -> Any:
-        array = arrays[0]
+    def function(*given: Any, **named: Any) -> Any:
+        if named:
+            bound = signature.bind(*given, **named)
+            bound.apply_defaults()
+            given = bound.args
+        array = given[0][0]
         run = versions.get(type(array)) or version(array)
-        made = run(arrays, *rest, **keywords)
-        return body(arrays, *rest, **keywords) if made is NotImplemented else made
+        made = run(*given)
+        return definition(*given) if made is NotImplemented else made
 
     made = cast(Any, function)
     made.body, made.versions = body, versions

@@ -47,15 +47,14 @@ class SGD(Optimizer):
         self, numbers: Sequence[int], parameters: Sequence[Array], gradients: Sequence[Array]
     ) -> Sequence[Array]:
         """θ - η v of each."""
-        momentum, state = self.momentum, self.state
-        velocities = [None] * len(numbers)
-        if momentum:
-            velocities = [state[number].get("velocity") for number in numbers]
+        momentum = self.momentum
+        state = [self.state[number] for number in numbers] if momentum else ()
+        velocities = [each.get("velocity") for each in state] if momentum else [None] * len(numbers)
         updated, remembered = sgd_update(
             parameters, gradients, velocities, self._learning_rate, momentum, self.weight_decay
         )
-        for number, velocity in zip(numbers, remembered):
-            state[number]["velocity"] = velocity
+        for each, velocity in zip(state, remembered):
+            each["velocity"] = velocity
         return updated
 
     def update(self, number: int, data: Array, gradient: Array) -> Array:

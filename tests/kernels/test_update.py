@@ -110,6 +110,28 @@ def test_adam_is_its_definition(fused, options, dtypes):
     assert same()
 
 
+@pytest.mark.parametrize("options", ADAM, ids=str)
+def test_large_arrays_are_done_in_parts(monkeypatch, options):
+    """Where all is stored by rows; the parts are one computation all the same."""
+    import portagrad_numpy.updates as own
+
+    monkeypatch.setattr(own, "CACHE", 64)
+    monkeypatch.setattr(own, "PART", 16)
+    random = np.random.default_rng(0)
+    shapes = [(5,), (16, 4), (9, 11)]
+    x, g, m, v = ([random.uniform(0, 1, shape) for shape in shapes] for _ in range(4))
+    g[1] = np.asfortranarray(g[1])
+    m[2] = v[2] = None
+    options = {"learning_rate": 0.1, "betas": (0.9, 0.99), "eps": 1e-8, **options}
+    made = own.adam_update(x, g, m, v, [3, 3, 1], **options)
+    for one, other in zip(made, kernels.adam_update.body(x, g, m, v, [3, 3, 1], **options)):
+        check(one, other, 0.0)
+    for numbers in SGD:
+        made = own.sgd_update(x, g, m, **numbers)
+        for one, other in zip(made, kernels.sgd_update.body(x, g, m, **numbers)):
+            check(one, other, 0.0)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("limit", [0.5, 1e6])
 def test_clipping_is_its_definition(fused, limit, dtype):
