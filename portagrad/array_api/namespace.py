@@ -10,7 +10,7 @@ from portagrad.backend import namespace
 from portagrad.primitive import traced_types
 
 
-def array_namespace(x: Any, y: Any = None, /, *others: Any) -> Namespace:
+def array_namespace(x: Any, y: Any = None, z: Any = None, /) -> Namespace:
     """The namespace for a formula's functions of these operands, asked for once.
 
     A formula serves plain arrays and traced values alike. On plain arrays each of portagrad's
@@ -19,10 +19,8 @@ def array_namespace(x: Any, y: Any = None, /, *others: Any) -> Namespace:
 
     Raises `MixedBackendsError` for plain arrays of two libraries.
     """
-    if type(x) in traced_types or type(y) in traced_types:
+    if type(x) in traced_types or type(y) in traced_types or type(z) in traced_types:
         return array_api
-    if others:
-        if not traced_types.isdisjoint(map(type, others)):
-            return array_api
-        return namespace(x, y, *others)
+    if z is not None:
+        namespace(x, z)  # in pairs, which is quicker than all at once
     return namespace(x, y)

@@ -92,7 +92,11 @@ def _fits(x: Array, weight: Array, bias: Array | None) -> bool:
         and weight.ndim == 2
         and x.shape[-1:] == weight.shape[:1]
         and (bias is None or (hasattr(bias, "dtype") and bias.shape == weight.shape[1:]))
-        and ((is_inexact(x) and is_inexact(weight)) or x.dtype == weight.dtype)
+        and (
+            x.dtype is weight.dtype
+            or (is_inexact(x) and is_inexact(weight))
+            or x.dtype == weight.dtype
+        )
     )
 
 

@@ -13,10 +13,10 @@ def test_plain_arrays_have_their_library_s_own(backend):
     x = pg.asarray(np.ones(2, dtype="float32"))
     assert array_namespace(x) is backend.xp
     assert array_namespace(x, 2.0) is backend.xp
-    assert array_namespace(x, x, None, x) is backend.xp
+    assert array_namespace(x, None, x) is backend.xp
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 4])
+@pytest.mark.parametrize("count", [1, 2, 3])
 def test_one_traced_value_at_any_place_is_enough(count):
     plain, traced = np.ones(2), pg.tensor(np.ones(2))
     for place in range(count):
