@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from portagrad import array_api as xp
 from portagrad.array import Axis, Shape
+from portagrad.array_api.namespace import array_namespace
 
 
 def from_front(axis: Axis, rank: int) -> tuple[int, ...]:
@@ -19,7 +19,8 @@ def from_front(axis: Axis, rank: int) -> tuple[int, ...]:
 def keep_axes(y: Any, x_shape: Shape, axis: Axis) -> Any:
     """y, the result of a reduction, with the reduced axes put back as length one."""
     gone = from_front(axis, len(x_shape))
-    return xp.reshape(y, tuple(1 if a in gone else n for a, n in enumerate(x_shape)))
+    lengths = tuple(1 if a in gone else n for a, n in enumerate(x_shape))
+    return array_namespace(y).reshape(y, lengths)
 
 
 def cut(x: Any, axis: int, start: int | None = None, stop: int | None = None) -> Any:

@@ -12,21 +12,25 @@ from typing import Any
 
 from portagrad import array_api as xp
 from portagrad.array_api.data_type import is_complex
+from portagrad.array_api.namespace import array_namespace
 
 
 def _divide_or_zero(x1: Any, x2: Any) -> Any:
     """x1 / x2, and 0 where x2 is 0: the symmetric choice at a kink."""
+    xp = array_namespace(x2, x1)
     zero = x2 == 0
     return xp.where(zero, 0.0, x1 / xp.where(zero, 1.0, x2))
 
 
 def _length(x: Any) -> Any:
     """sqrt(x² + 1), without overflow for real numbers."""
+    xp = array_namespace(x)
     return xp.sqrt(x * x + 1) if is_complex(x) else xp.hypot(x, 1.0)
 
 
 def _cosine(x: Any, other: Any, length: Any) -> Any:
     """x / length: 0 at the origin; along an axis, or between two, where the length is infinite."""
+    xp = array_namespace(length, x, other)
     endless, side = xp.isinf(x), xp.sign(x)
     if hasattr(other, "dtype"):
         side = xp.where(xp.isinf(other), side * math.sqrt(0.5), side)
@@ -46,6 +50,7 @@ def _atan2(g: Any, x1: Any, x2: Any, other: Any) -> Any:
 
 def _logaddexp(g: Any, x: Any, other: Any) -> Any:
     """g / (1 + exp(other - x)), smooth where they are equal, 1/2 where they are infinite too."""
+    xp = array_namespace(g, x, other)
     nothing = xp.zeros_like(g)
     x, other = nothing + x, nothing + other  # one of them may be a number
     same = xp.logical_and(xp.equal(x, other), xp.isinf(x))
@@ -62,6 +67,7 @@ def _is_kept(x: Any, out: Any) -> Any:
 
 def _share(g: Any, x: Any, other: Any, out: Any) -> Any:
     """The part of g for x where a maximum or minimum took x; half of it in a tie."""
+    xp = array_namespace(g, x, other)
     tie = xp.where(_is_kept(other, out), g / 2, g)
     return xp.where(_is_kept(x, out), tie, 0.0)
 
@@ -80,9 +86,11 @@ def _is_bound(beyond: Any, x: Any, bound: Any) -> Any:
 def _clip_x(g: Any, x: Any, min: Any, max: Any) -> Any:
     """1 inside and at both bounds, 0 outside."""
     if min is not None:
-        g = xp.where(_is_bound(x < min, x, min), 0.0, g)
+        below = _is_bound(x < min, x, min)
+        g = array_namespace(g, below).where(below, 0.0, g)
     if max is not None:
-        g = xp.where(_is_bound(x > max, x, max), 0.0, g)
+        above = _is_bound(x > max, x, max)
+        g = array_namespace(g, above).where(above, 0.0, g)
     return g
 
 
@@ -98,6 +106,7 @@ def _clip_max(g: Any, x: Any, min: Any, max: Any) -> Any:
 
 
 def _pow_base(g: Any, x1: Any, x2: Any) -> Any:
+    xp = array_namespace(g, x1, x2)
     if not hasattr(x2, "dtype"):
         if x2 == 0:
             return xp.zeros_like(g)

@@ -7,30 +7,38 @@ from typing import Any
 from portagrad import array_api as xp
 from portagrad.array import Shape
 from portagrad.array_api.data_type import is_complex
+from portagrad.array_api.namespace import array_namespace
 from portagrad.derivatives.axes import size_of
+
+
+def _transposed(x: Any) -> Any:
+    """The last two axes exchanged; by an attribute, which costs no call, where there are two."""
+    return x.T if x.ndim == 2 else array_namespace(x).matrix_transpose(x)
 
 
 def _matmul_x1(g: Any, x2: Any, x1_shape: Shape) -> Any:
     """g X2ᵀ; the engine sums what was broadcast."""
+    xp = array_namespace(g, x2)
     if x2.ndim == 1:
         return g * x2 if len(x1_shape) == 1 else g[..., None] * x2
     if len(x1_shape) == 1:
         return xp.matmul(x2, g[..., None])[..., 0]
-    return xp.matmul(g, xp.matrix_transpose(x2))
+    return xp.matmul(g, _transposed(x2))
 
 
 def _matmul_x2(g: Any, x1: Any, x2_shape: Shape) -> Any:
     """X1ᵀ g; the engine sums what was broadcast."""
+    xp = array_namespace(g, x1)
     if x1.ndim == 1:
         return g * x1 if len(x2_shape) == 1 else x1[:, None] * g[..., None, :]
     if len(x2_shape) == 1:
-        return xp.matmul(xp.matrix_transpose(x1), g[..., None])[..., 0]
+        return xp.matmul(_transposed(x1), g[..., None])[..., 0]
     if len(x2_shape) == 2 and x1.ndim > 2:
         # One large product in place of a batch of small ones and a sum.
         count = size_of(x1.shape[:-1])
         rows = xp.reshape(x1, (count, x1.shape[-1]))
-        return xp.matmul(xp.matrix_transpose(rows), xp.reshape(g, (count, g.shape[-1])))
-    return xp.matmul(xp.matrix_transpose(x1), g)
+        return xp.matmul(_transposed(rows), xp.reshape(g, (count, g.shape[-1])))
+    return xp.matmul(_transposed(x1), g)
 
 
 def _pairs(axes: Any, rank1: int, rank2: int) -> tuple[list[int], list[int]]:
@@ -65,7 +73,7 @@ def _tensordot_x2(g: Any, x1: Any, x2_shape: Shape, axes: Any) -> Any:
 
 
 def _vecdot(g: Any, other: Any, axis: int) -> Any:
-    return xp.expand_dims(g, axis=axis) * other
+    return array_namespace(g).expand_dims(g, axis=axis) * other
 
 
 def _conj(x: Any) -> Any:

@@ -8,12 +8,15 @@ from typing import Any
 from portagrad import array_api as xp
 from portagrad.array import Axis, Shape
 from portagrad.array_api.data_type import is_complex
+from portagrad.array_api.namespace import array_namespace
 from portagrad.derivatives.axes import cut, from_front, inverse_order, keep_axes
 
 
 def _spread(g: Any, x_shape: Shape, axis: Axis) -> Any:
     """g over all that was reduced."""
-    return xp.broadcast_to(keep_axes(g, x_shape, axis), x_shape)
+    if axis is not None:
+        g = keep_axes(g, x_shape, axis)
+    return array_namespace(g).broadcast_to(g, x_shape)
 
 
 def _count(x_shape: Shape, axis: Axis) -> int:
@@ -27,12 +30,14 @@ def _mean(g: Any, x_shape: Shape, axis: Axis) -> Any:
 
 def _extreme(g: Any, x: Any, out: Any, axis: Axis) -> Any:
     """Evenly to every element that equals the extreme; to nan where there is one."""
+    xp = array_namespace(g, x, out)
     chosen = (x == keep_axes(out, x.shape, axis)) | (x != x)
     ties = xp.sum(xp.astype(chosen, x.dtype), axis=from_front(axis, x.ndim), keepdims=True)
     return xp.where(chosen, keep_axes(g, x.shape, axis) / ties, 0.0)
 
 
 def _var(g: Any, x: Any, axis: Axis, correction: float) -> Any:
+    xp = array_namespace(x)
     axes = from_front(axis, x.ndim)
     centred = x - xp.mean(x, axis=axes, keepdims=True)
     divisor = _count(x.shape, axis) - correction
@@ -47,6 +52,7 @@ def _std(g: Any, x: Any, out: Any, axis: Axis, correction: float) -> Any:
     Equal elements are found by comparing them: their mean, rounded, may differ
     from all of them, and the deviation then is tiny and its slope is not.
     """
+    xp = array_namespace(g, x, out)
     flat: Any = out == 0
     if _count(x.shape, axis) > 0 and not is_complex(x):
         axes = from_front(axis, x.ndim)
@@ -57,6 +63,7 @@ def _std(g: Any, x: Any, out: Any, axis: Axis, correction: float) -> Any:
 
 def _prod(g: Any, x: Any, axis: Axis) -> Any:
     """g times the product of all *other* elements, right where some are 0."""
+    xp = array_namespace(x)
     axes = from_front(axis, x.ndim)
     kept = tuple(a for a in range(x.ndim) if a not in axes)
     lines = xp.permute_dims(x, kept + axes)
@@ -70,6 +77,7 @@ def _product_before(lines: Any) -> Any:
     """For each element of the last axis, the product of those before it."""
     if lines.shape[-1] == 0:
         return lines
+    xp = array_namespace(lines)
     return xp.cumulative_prod(lines, axis=-1, include_initial=True)[..., :-1]
 
 
@@ -82,6 +90,7 @@ def _dependent(g: Any, rank: int, axis: int | None, include_initial: bool) -> tu
 def _cumulative_sum(g: Any, x_shape: Shape, axis: int | None, include_initial: bool) -> Any:
     """The running sum from the end."""
     g, along = _dependent(g, len(x_shape), axis, include_initial)
+    xp = array_namespace(g)
     return xp.flip(xp.cumulative_sum(xp.flip(g, axis=along), axis=along), axis=along)
 
 
@@ -92,6 +101,7 @@ def _cumulative_prod(g: Any, x: Any, axis: int | None, include_initial: bool) ->
     recurrence from the end that never divides, so a zero is like any number.
     """
     g, along = _dependent(g, x.ndim, axis, include_initial)
+    xp = array_namespace(x, g)
     lines = xp.moveaxis(x, along, -1)
     tails = recurrence_from_the_end(xp.moveaxis(g, along, -1), lines)
     return xp.moveaxis(_product_before(lines) * tails, -1, along)
@@ -104,6 +114,7 @@ def recurrence_from_the_end(g: Any, x: Any) -> Any:
     factors; both double.
     """
     length = g.shape[-1]
+    xp = array_namespace(g, x)
     s, a, step = g, x[..., min(1, length) :], 1
     while step < length:
         s = xp.concat([s[..., :-step] + a * s[..., step:], s[..., -step:]], axis=-1)
