@@ -32,7 +32,7 @@ def noted(graph: Graph) -> list[str]:
     lines = [f"launches {launched(graph)}: {len(groups(graph))} groups, and {listed or 'no call'}"]
     for n, group in enumerate(groups(graph)):
         shapes = ", ".join(str(piece.shape) for piece in group.parts)
-        names = group.parts[0].names
+        names = [o.name for o in group.parts[0].operations]
         lines.append(f"group {n}  {len(names)} steps on {shapes}: {', '.join(names)}")
     return lines
 

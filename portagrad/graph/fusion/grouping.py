@@ -69,14 +69,37 @@ def units(
             continue
         needed = set(wanted)
         operations = [o for step in unit.steps[::-1] if _noted(o := of[step], needed)][::-1]
-        if len(operations) == 1 and not before(operations):
-            made.append(operations[0])
-            wanted.update(operations[0].values)
-        elif operations:
-            for piece in pieces(compiler, operations, unit.shape, wanted, before)[::-1]:
+        for part in _apart(operations)[::-1]:
+            for piece in pieces(compiler, part, unit.shape, wanted, before)[::-1]:
                 made.append(piece)
                 wanted.update(piece.operands)
     return made[::-1]
+
+
+def _apart(operations: list[Operation]) -> list[list[Operation]]:
+    """A group's operations, where the same is done several times with nothing in common.
+
+    So the updates of two parameters of one shape, which are one launch with all the others.
+    """
+    if all(o.output.size == 1 for o in operations):
+        return [operations] if operations else []
+    part_of: dict[Value, list[Operation]] = {}
+    parts: dict[int, list[Operation]] = {}
+    for o in operations:
+        own = [o]
+        arrays = [v for v in (*o.values, o.output) if v.size > 1]
+        for part in {id(part_of[v]): part_of[v] for v in arrays if v in part_of}.values():
+            own[:0] = parts.pop(id(part))
+        parts[id(own)] = own
+        part_of.update((v, own) for each in own for v in (*each.values, each.output) if v.size > 1)
+    order = {o: i for i, o in enumerate(operations)}
+    like: dict[tuple[str, ...], list[list[Operation]]] = {}
+    for part in parts.values():
+        part.sort(key=order.__getitem__)
+        like.setdefault(tuple(f"{o.name} {o.output.dtype}" for o in part), []).append(part)
+    several = [part for same in like.values() if len(same) > 1 for part in same]
+    rest = [o for same in like.values() if len(same) == 1 for o in same[0]]
+    return [*several, sorted(rest, key=order.__getitem__)] if rest else several
 
 
 def _noted(o: Operation, needed: set[Value]) -> bool:
@@ -151,7 +174,11 @@ def launches(found: Iterable[Unit]) -> list[Operation | list[Piece]]:
                 continue
         latest[unit.program] = [unit]
         done.append(latest[unit.program])
-    return done
+    # What is a single operation after all stays the library's.
+    return [
+        each[0].only if isinstance(each, list) and len(each) == 1 and each[0].only else each
+        for each in done
+    ]
 
 
 def _made(launch: Operation | list[Piece]) -> set[Value]:

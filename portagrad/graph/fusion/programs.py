@@ -31,8 +31,12 @@ class Piece:
     #: The shape of the results, and the lengths of its axes after merging.
     shape: tuple[int, ...]
     axes: tuple[int, ...]
-    #: What it is made of, for a person.
-    names: list[str] = field(default_factory=list)
+    operations: list[Operation] = field(default_factory=list)
+
+    @property
+    def only(self) -> Operation | None:
+        """The operation that it is nothing but."""
+        return self.operations[0] if len(self.operations) == 1 else None
 
 
 def dtype_name(dtype: Any) -> str:
@@ -262,7 +266,7 @@ def _piece(
         results,
         shape,
         lengths,
-        [o.name for o in operations],
+        list(operations),
     )
 
 
