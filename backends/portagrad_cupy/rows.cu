@@ -123,3 +123,17 @@ __global__ void cross_entropy_backward(const T *g, int g_step, double scale, con
         store(dx + i, A((i == label ? p - 1 : p) * factor));
     }
 }
+
+// The sum of not too many numbers, times `scale`: one block of 256 threads, in a fixed order.
+template <typename T> __global__ void total(const T *x, T *sum, double scale, long long count) {
+    typedef typename wide<T>::type A;
+    __shared__ A partial[256];
+    A own = 0;
+    for (long long i = threadIdx.x; i < count; i += 256) own += load(x + i);
+    partial[threadIdx.x] = own;
+    for (int half = 128; half; half /= 2) {
+        __syncthreads();
+        if (threadIdx.x < half) partial[threadIdx.x] += partial[threadIdx.x + half];
+    }
+    if (!threadIdx.x) store(sum, A(partial[0] * A(scale)));
+}

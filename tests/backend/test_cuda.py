@@ -92,6 +92,43 @@ def test_column_sums(shape, dtype):
     assert np.array_equal(to_numpy(column_sum(asarray(x))), made)  # the same in every run
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (300, 70), (3000, 64), (2, 50_000, 10)])
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_an_activation_pulled_back_and_summed(activation, shape, dtype):
+    from portagrad_cupy.columns import activation_backward
+
+    g, x = asarray(normal(*shape, dtype=dtype)), asarray(normal(*shape, dtype=dtype, seed=1))
+    out = getattr(kernels, activation)(x)
+    expected = getattr(kernels, f"{activation}_backward").body(
+        g.astype("float64"), out.astype("float64")
+    )
+    dx, sums = activation_backward(activation, g, out)
+    check(dx, expected, TOLERANCE[dtype])
+    size = abs(expected).reshape(-1, shape[-1]).sum(axis=0)
+    made = to_numpy(sums) - to_numpy(expected.reshape(-1, shape[-1]).sum(axis=0))
+    assert np.all(np.abs(made) <= TOLERANCE[dtype] * to_numpy(size))
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_a_jitted_function_is_a_generated_kernel(seed, dtype):
+    """Of arrays that are broadcast, of one that is not stored by rows, and of 0 dimensions."""
+    shapes = [((64, 32), (32,), (64, 1)), ((7, 5), (5, 7), ()), ((2, 3, 8), (3, 1), (8,))][seed % 3]
+
+    def f(x, y, z):
+        y = y.T if y.shape == x.shape[::-1] and y.ndim == 2 else y
+        return xp.exp(-x * x) * y + kernels.sigmoid(z), xp.where(x > y, x, z * 2.0), kernels.silu(x)
+
+    arrays = [asarray(normal(*shape, dtype=dtype, seed=seed + i)) for i, shape in enumerate(shapes)]
+    jitted = pg.jit(f)
+    for _ in range(3):
+        made = jitted(*arrays)
+    assert "fused" in jitted.explain()
+    for a, b in zip(made, f(*(x.astype("float64") for x in arrays)), strict=True):
+        check(a, b, 4 * TOLERANCE[dtype])
+
+
 @pytest.mark.parametrize("shape", [(7, 5), (2, 3, 5), (1, 5)])
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("dtype", TOLERANCE)

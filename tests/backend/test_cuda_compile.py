@@ -21,6 +21,7 @@ def test_the_elementwise_kernels_compile(arch, dtype):
 
 #: Every kernel of a source, with the numbers it is a template over beside the dtype.
 LANES = (1, 2, 4, 8, 16, 32)
+ACTIVATIONS = ("Sigmoid", "Tanh", "Relu")
 SOURCES = {
     "rows": [
         f"{name}<{{T}}, {lanes}>"
@@ -29,11 +30,14 @@ SOURCES = {
             *("cross_entropy", "cross_entropy_backward"),
         )
         for lanes in LANES
-    ],
+    ]
+    + ["total<{T}>"],
     "columns": [
-        *("column_sum<{T}, {T}>", "column_sum<__half, float>", "column_sum<float, __half>"),
-        *("column_sum<__nv_bfloat16, float>", "column_sum<float, __nv_bfloat16>"),
-    ],
+        f"{kernel}{types}>"
+        for kernel in ("column_sum<", *(f"activation_backward<{F}, " for F in ACTIVATIONS))
+        for types in ("{T}, {T}, 32", "{T}, {T}, 8", "__half, float, 8", "__nv_bfloat16, float, 8")
+    ]
+    + ["column_sum<float, __half, 32>", "column_sum<float, __nv_bfloat16, 32>"],
     "updates": [
         f"{name}<{{T}}>"
         for name in ("sgd_update", "adam_update", "sums_of_squares", "norm_and_factor", "scale")
