@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import cupy
+import numpy
 
 from portagrad.backend import Capturing
 
@@ -47,8 +48,11 @@ class CudaGraphs(Capturing):
     def copy(self, x: Any) -> Any:
         return x.copy(order="C")
 
-    def full(self, dtype: Any, number: Any) -> Any:
-        return cupy.full((), number, dtype=dtype)
+    def numbers(self, dtype: Any, count: int) -> Any:
+        return cupy.empty(count, dtype)
+
+    def write(self, x: Any, numbers: Sequence[float]) -> None:
+        x.set(numpy.asarray(numbers, dtype=x.dtype))
 
 
 class _Launch:

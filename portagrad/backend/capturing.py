@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from portagrad.array import Array, DType
 
@@ -36,5 +35,9 @@ class Capturing(ABC):
         """The same values in memory of their own, stored by rows."""
 
     @abstractmethod
-    def full(self, dtype: DType, number: Any) -> Array:
-        """An array with no axes that holds a number."""
+    def numbers(self, dtype: DType, count: int) -> Array:
+        """Room for so many numbers, an array of one axis; the numbers are written by `write`."""
+
+    @abstractmethod
+    def write(self, x: Array, numbers: Sequence[float]) -> None:
+        """Write numbers of Python's to such an array, all in one operation."""

@@ -130,10 +130,8 @@ class Device:
         for x, own, address in zip(arrays, self.inputs, self.addresses):
             if self.capturing.address(x) != address:
                 own[...] = x
-        for i, (own, number) in enumerate(zip(self.scalars, self.parts.scalars)):
-            if self.shown[i] != numbers[number]:
-                self.shown[i] = numbers[number]
-                own[...] = numbers[number]
+        for written in self.scalars.values():
+            written.show(numbers, self.capturing)
         self.launch()
         return self._handed_out(numbers)
 
@@ -174,9 +172,16 @@ class Device:
         capturing = self.capturing
         self.inputs = [capturing.copy(x) for x in arrays]
         self.addresses = [capturing.address(x) for x in self.inputs]
-        self.shown = [numbers[v] for v in self.parts.scalars]
-        values = self.parts.arrays.inputs[len(arrays) :]
-        self.scalars = [capturing.full(v.dtype, x) for v, x in zip(values, self.shown)]
+        self.scalars: dict[Any, _Numbers] = {}
+        places = []
+        for v, number in zip(self.parts.arrays.inputs[len(arrays) :], self.parts.scalars):
+            together = self.scalars.setdefault(v.dtype, _Numbers())
+            places.append((together, len(together.values)))
+            together.values.append(number)
+        for dtype, together in self.scalars.items():
+            together.array = capturing.numbers(dtype, len(together.values))
+            together.show(numbers, capturing)
+        scalars = [together.array[i, ...] for together, i in places]
         by_input = {v: i for i, v in enumerate(v for v in self.graph.inputs if not v.is_number)}
         back: dict[int, Any] = {}
         targets: dict[Value, Value] = {}
@@ -193,7 +198,7 @@ class Device:
         replay = replayer(graph)
 
         def work() -> list[Any]:
-            rest = iter(replay(*self.inputs, *self.scalars))
+            rest = iter(replay(*self.inputs, *scalars))
             made = [back[p] if v in inside else next(rest) for p, v in enumerate(outputs)]
             for position in copied:  # all is computed: the old values are not needed any more
                 back[position][...] = made[position]
@@ -227,6 +232,22 @@ class Device:
             else:
                 results.append(self.capturing.copy(self.outputs[i]))
         return results
+
+
+class _Numbers:
+    """The numbers of one dtype that a plan's arrays meet, in one array of the device."""
+
+    def __init__(self) -> None:
+        self.values: list[Value] = []
+        self.shown: list[Any] = []
+        self.array: Any = None
+
+    def show(self, known: dict[Any, Any], capturing: Capturing) -> None:
+        """Write them where they differ from what is there."""
+        numbers = [known[v] for v in self.values]
+        if numbers != self.shown:
+            capturing.write(self.array, numbers)
+            self.shown = numbers
 
 
 def _is_array(v: Any) -> bool:

@@ -41,8 +41,12 @@ class Again(Capturing):
     def copy(self, x: Any) -> Any:
         return strict.asarray(x, copy=True)
 
-    def full(self, dtype: Any, number: Any) -> Any:
-        return strict.full((), number, dtype=dtype, device=strict_backend.device)
+    def numbers(self, dtype: Any, count: int) -> Any:
+        return strict.empty(count, dtype=dtype, device=strict_backend.device)
+
+    def write(self, x: Any, numbers: Any) -> None:
+        self.log.append("write")
+        x[...] = strict.asarray(numbers, dtype=x.dtype, device=x.device)
 
 
 @pytest.fixture

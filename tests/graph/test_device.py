@@ -15,6 +15,7 @@ from portagrad import array_api as xp
 
 OPTIMIZERS = {
     "sgd": lambda p: pg.optim.SGD(p, learning_rate=0.1),
+    "adam": lambda p: pg.optim.Adam(p, learning_rate=0.1),
     "momentum": lambda p: pg.optim.SGD(p, learning_rate=0.1, momentum=0.9, weight_decay=0.01),
 }
 
@@ -132,3 +133,21 @@ def test_numbers_that_change_are_scalars_on_the_device(again):
         np.testing.assert_allclose(made, [a + a**2, 2 * a + a**2])
     assert "launch" in again.log
     assert again.log.count("capture") == 1
+
+
+def test_numbers_are_written_together(again):
+    """The corrections of four parameters are one operation."""
+    _, _, step = training("adam")
+    jitted = pg.jit(step)
+    for batch in batches(5):
+        jitted(*batch)
+    before = again.log.count("write")
+    jitted(*batches(1)[0])
+    assert again.log.count("write") == before + 1
+
+
+def test_numbers_are_written_only_where_they_change(again):
+    f = pg.jit(lambda x, a: x * a)
+    for a in (1.0, 2.0, 2.0, 2.0):
+        f(batches(1)[0][0], a)
+    assert again.log.count("write") == 1

@@ -16,17 +16,18 @@ def groups(graph: Graph) -> list[Fused]:
 
 def launched(graph: Graph) -> int:
     """How many operations have work for a device: calls of the library, kernels and groups."""
-    return sum(map(_is_launched, graph.operations))
+    return sum(map(is_launched, graph.operations))
 
 
-def _is_launched(o: Operation) -> bool:
+def is_launched(o: Operation) -> bool:
+    """Has a device work with it?"""
     return not isinstance(o.function, NumberFunction) and o.name not in VIEWS
 
 
 def noted(graph: Graph) -> list[str]:
     """A line for the whole, and one for each group."""
     calls = Counter(
-        o.name for o in graph.operations if _is_launched(o) and not isinstance(o.function, Fused)
+        o.name for o in graph.operations if is_launched(o) and not isinstance(o.function, Fused)
     )
     listed = ", ".join(f"{n} {name}" if n > 1 else name for name, n in calls.items())
     lines = [f"launches {launched(graph)}: {len(groups(graph))} groups, and {listed or 'no call'}"]

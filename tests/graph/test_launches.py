@@ -1,0 +1,152 @@
+"""How many operations a step asks of a device: counted on a stand-in, as no card is needed for it.
+
+The stand-in is array-api-strict with the kernels that the CuPy backend has (their definitions
+run), its compiler of groups, and its capture. What each costs in launches is stated here.
+"""
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import array_api_strict as strict
+import numpy as np
+import pytest
+
+import portagrad as pg
+from portagrad import kernels
+from portagrad.graph.fusion.explain import is_launched
+from portagrad_array_api_strict import backend as strict_backend
+
+#: Names in portagrad_cupy.kernels.KERNELS, and how many launches each takes in a step like this.
+LAUNCHES = {
+    **dict.fromkeys(("sigmoid", "sigmoid_backward", "tanh", "tanh_backward"), 1),
+    **dict.fromkeys(("relu", "relu_backward", "linear", "matmul"), 1),
+    **dict.fromkeys(("softmax", "softmax_backward", "log_softmax", "log_softmax_backward"), 1),
+    **dict.fromkeys(("sgd_update", "adam_update"), 1),
+    "linear_bias_backward": 1,  # up to 512 rows
+    "cross_entropy": 2,  # the rows, and their mean
+    "cross_entropy_backward": 1,
+}
+#: What looks at the same memory in another way.
+FREE = {"reshape", "permute_dims", "matrix_transpose", "expand_dims", "squeeze", "broadcast_to"}
+FREE |= {"T", "mT", "__getitem__", "asarray", "alias"}
+#: What array-api-strict does for itself on the way: a number beside an array, a promotion, and
+#: `empty(0)`, by which it is asked for its device.
+FREE |= {"_promote_scalar", "_normalize_two_args", "empty"}
+
+
+def test_the_stand_in_has_the_kernels_of_cupy() -> None:
+    pytest.importorskip("cupy")
+    from portagrad_cupy.kernels import KERNELS
+
+    assert set(KERNELS) >= set(LAUNCHES)
+
+
+class Calls(Counter[str]):
+    """What was asked of the library, where no kernel of the backend's did it."""
+
+    inside = False
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
+    """The functions of array-api-strict that make an array, and how often each did."""
+    noted = Calls()
+    kind = type(strict.empty(0))
+    new = kind._new
+
+    def counted(x: Any, /, device: Any) -> Any:
+        name = sys._getframe(1).f_code.co_name
+        if not noted.inside and name not in FREE:
+            noted[name] += 1
+        return new(x, device=device)
+
+    monkeypatch.setattr(kind, "_new", staticmethod(counted))
+    with pg.use_backend("array_api_strict"):
+        yield noted
+
+
+@pytest.fixture
+def like_cupy(monkeypatch: pytest.MonkeyPatch, calls: Calls) -> Iterator[None]:
+    """Calls of the kernels that CuPy has are one operation each, as their definitions."""
+
+    def kernel(name: str, body: Any) -> Any:
+        def run(*args: Any, **keywords: Any) -> Any:
+            outside, calls.inside = not calls.inside, True
+            calls[name] += outside
+            try:
+                return body(*args, **keywords)
+            finally:
+                calls.inside = not outside
+
+        return run
+
+    functions = {name: getattr(kernels, name, pg.array_api.matmul) for name in LAUNCHES}
+    made = {name: kernel(name, function.body) for name, function in functions.items()}
+    monkeypatch.setattr(type(strict_backend), "kernels", made)
+
+    def forget() -> None:
+        for function in functions.values():
+            if hasattr(function, "primitive"):
+                function.primitive.forget_versions()
+            else:
+                function.versions.clear()
+
+    forget()
+    yield
+    forget()
+
+
+def training(optimizer: str = "sgd") -> Any:
+    """784-512-256-10 with sigmoids, as few rows as a test wants: the count is the same."""
+    widths = (784, 512, 256, 10)
+    layers: list[Any] = []
+    for number, (m, n) in enumerate(pairwise(widths)):
+        layers += [pg.nn.Linear(m, n, dtype="float32", seed=number), pg.nn.Sigmoid()]
+    network = pg.nn.Sequential(*layers[:-1])
+    make = {"sgd": pg.optim.SGD, "adam": pg.optim.Adam}[optimizer]
+    chosen = make(network.parameters(), learning_rate=0.1)
+
+    def step(x: Any, y: Any) -> Any:
+        chosen.zero_grad()
+        loss = pg.nn.CrossEntropyLoss()(network(x), y)
+        loss.backward()
+        chosen.step()
+        return loss
+
+    random = np.random.default_rng(0)
+    x = pg.asarray(random.normal(size=(4, 784)), dtype="float32")
+    return step, x, pg.asarray(random.integers(0, 10, 4))
+
+
+def test_eager_work_without_kernels(calls):
+    step, x, y = training()
+    step(x, y)
+    calls.clear()
+    step(x, y)
+    assert sum(calls.values()) <= 69
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_eager_work_with_the_kernels_of_cupy(calls, like_cupy, optimizer):
+    step, x, y = training(optimizer)
+    step(x, y)
+    calls.clear()
+    step(x, y)
+    print(calls)
+    assert sum(LAUNCHES.get(name, 1) * count for name, count in calls.items()) <= 20
+
+
+@pytest.mark.parametrize(("optimizer", "most"), [("sgd", 20), ("adam", 20)])
+def test_a_captured_step(like_cupy, compiler, again, optimizer, most):
+    step, x, y = training(optimizer)
+    jitted = pg.jit(step)
+    for _ in range(5):
+        jitted(x, y)
+    (plans,) = jitted._plans.values()
+    graph = [plan for plan in plans if plan.compiled][-1].device
+    operations = [o for o in graph.operations if is_launched(o)]
+    launches = sum(LAUNCHES.get(o.name, 1) for o in operations)
+    assert len(operations) <= launches <= most
