@@ -105,6 +105,10 @@ class NumpyBackend(Backend):
         return True
 
     def ones_like(self, x: Any) -> Array:
+        if x.shape == ():
+            one = _ONE.get(x.dtype.char)
+            if one is not None:
+                return one
         ones = numpy.empty(x.shape, x.dtype)
         ones.fill(1)
         return cast(Array, ones)
@@ -112,6 +116,16 @@ class NumpyBackend(Backend):
     def owns_memory(self, x: Any) -> bool:
         # A subclass may keep memory in its own ways (a memory map does).
         return type(x) is numpy.ndarray and x.base is None and x.flags.owndata
+
+
+def _constant_one(code: str) -> Array:
+    one = numpy.ones((), code)
+    one.flags.writeable = False
+    return cast(Array, one)
+
+
+#: The cotangent of every loss: the same, as nobody can write to it.
+_ONE = {code: _constant_one(code) for code in "fd"}
 
 
 class _Counting(NumpyBackend):

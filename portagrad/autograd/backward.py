@@ -16,7 +16,7 @@ from portagrad.backend import Backend, backend_of, namespace
 from portagrad.batching.kinds import by_element
 from portagrad.batching.rule import rules
 from portagrad.errors import BackwardError
-from portagrad.primitive import Primitive, Trace, innermost, mode, newest_trace, traced_types
+from portagrad.primitive import Primitive, Trace, innermost, mode, traced_types
 
 
 def walk(
@@ -37,14 +37,20 @@ def walk(
     """
     pending: dict[Node, Any] = {}
     trace: Trace | None = tape if create_graph else None
+    backend: Backend | None = None
     for node, cotangent in seeds:
-        trace = trace or newest_trace([cotangent])
+        if trace is None:
+            if type(cotangent) in traced_types:
+                trace = cotangent.trace
+            elif backend is None:
+                backend = _reusing(cotangent)
         pending[node] = cotangent if node not in pending else pending[node] + cotangent
     finished: dict[Node, Any] = {}
     watch = mode.get().watch
     anomaly = watch is not None and watch.anomaly
     absorbing = watch is not None and watch.absorbing
-    backend = None if trace is not None else _reusing(pending.values())
+    if trace is not None:
+        backend = None
     home = None if backend is None else backend.array_types()[0]
     smallest = math.inf if backend is None else backend.reusable_from
     plainly = trace is None and not absorbing
@@ -180,13 +186,10 @@ def _is_leaf(node: Node) -> bool:
     return node.plan is None and not node.parents
 
 
-def _reusing(cotangents: Iterable[Any]) -> Backend | None:
+def _reusing(cotangent: Any) -> Backend | None:
     """The backend of a walk on plain arrays, where it can tell which arrays may be written over."""
-    for cotangent in cotangents:
-        backend = backend_of(cotangent) if hasattr(cotangent, "dtype") else None
-        if backend is not None and backend.reusable_from < math.inf:
-            return backend
-    return None
+    backend = backend_of(cotangent) if hasattr(cotangent, "dtype") else None
+    return backend if backend is not None and backend.reusable_from < math.inf else None
 
 
 def _sum(waiting: dict[Node, Any], node: Node, c: Any, backend: Backend | None) -> Any:
@@ -255,6 +258,12 @@ def hand_out(gradients: Iterable[Any], *private: Any) -> list[Any]:
     A rule may return g itself, or a view; `private` are arrays that belong to
     somebody else, such as the cotangent that the user gave.
     """
+    gradients = list(gradients)
+    if len({type(x) for x in gradients}) == 1 and type(gradients[0]) not in traced_types:
+        owns_memory = backend_of(gradients[0]).owns_memory
+        apart = len({id(x) for x in (*gradients, *private)}) == len(gradients) + len(private)
+        if apart and all(map(owns_memory, gradients)):
+            return gradients
     taken = {id(x) for x in private}
     result = []
     for gradient in gradients:

@@ -217,12 +217,12 @@ class Tensor(ArrayObject):
 
     def _seed(self, gradient: Any) -> Any:
         if gradient is None:
-            if self.value.shape != () and self.size != 1:
+            plain = self.value if type(self.value) not in traced_types else innermost(self)
+            if plain.shape != () and self.size != 1:
                 raise NotDifferentiableError(
                     f"backward: the gradient of a result of shape {tuple(self.shape)} needs a "
                     f"cotangent: sum() it, or call backward(gradient) with that shape"
                 )
-            plain = innermost(self)
             return backend_of(plain).ones_like(plain)
         if type(gradient) not in traced_types:
             gradient = as_like(gradient, self)

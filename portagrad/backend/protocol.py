@@ -330,7 +330,7 @@ class Backend:
         return False
 
     def ones_like(self, x: Any) -> Array:
-        """Ones of the shape and dtype of x, where x is."""
+        """Ones of the shape and dtype of x, where x is; nobody writes to them."""
         return cast(Array, self.xp.ones_like(x))
 
     def owns_memory(self, x: Any) -> bool:
