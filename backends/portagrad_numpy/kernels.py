@@ -11,6 +11,7 @@ and every mistake, is left to the kernel's definition, which knows the right mes
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -49,7 +50,10 @@ def sigmoid(x: Any, /) -> Any:
     if not x.item(x.argmin()) >= _FAR:  # a nan comes here too; argmin takes a third of min's time
         far = x < _FAR
         x = numpy.where(far, one, x)
-    result = numpy.negative(x, out=room(x.shape, x.dtype) if x.nbytes >= LARGE else None)
+    if x.nbytes < LARGE:
+        result = numpy.negative(x)
+    else:
+        result = numpy.negative(x, room(x.shape, x.dtype))
     numpy.exp(result, result)
     numpy.add(result, one, result)
     numpy.divide(one, result, result)
@@ -99,21 +103,29 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     """X W + b, the bias added in place."""
     dtype = x.dtype
     if not (
-        x.ndim == 2
+        (dtype is _FLOAT32 or dtype is _FLOAT64)
         and type(weight) is numpy.ndarray
-        and weight.ndim == 2
-        and (dtype is _FLOAT32 or dtype is _FLOAT64)
         and weight.dtype is dtype
-        and len(weight) == x.shape[1]
+        and x.ndim == 2 == weight.ndim
     ):
         return NotImplemented
-    out = None if x.nbytes < WIDE else room((len(x), weight.shape[1]), dtype)
-    y = product(x, weight, out)
+    try:
+        if x.nbytes < WIDE:
+            y = product(x, weight)
+        else:
+            y = product(x, weight, room((len(x), weight.shape[1]), dtype))
+    except ValueError:  # the sizes do not fit
+        return NotImplemented
     if bias is None:
         return y
-    if type(bias) is not numpy.ndarray or bias.dtype is not dtype or bias.shape != y.shape[1:]:
-        return NotImplemented
-    return numpy.add(y, bias, y)
+    if (
+        type(bias) is numpy.ndarray
+        and bias.dtype is dtype
+        and bias.ndim == 1
+        and len(bias) == weight.shape[1]
+    ):
+        return numpy.add(y, bias, y)
+    return NotImplemented
 
 
 def _rows(x: Any) -> Any:
@@ -217,13 +229,30 @@ def _factor(prediction: Any, target: Any, reduction: str) -> float | None:
 
 def mse_kept(prediction: Any, target: Any, reduction: str = "mean") -> Any:
     """For a tape: the value, and its derivative by the prediction."""
-    factor = _factor(prediction, target, reduction)
-    if factor is None or prediction.size > 4096:
+    if not (
+        type(prediction) is type(target) is numpy.ndarray
+        and prediction.shape == target.shape
+        and prediction.dtype is target.dtype
+        and 0 < prediction.size <= 4096
+        and prediction.ndim
+    ):
+        return NotImplemented
+    factor, slope = _scales(prediction.size, len(prediction), reduction, prediction.dtype.char)
+    if factor is None:
         return NotImplemented
     error = numpy.subtract(prediction, target)
     flat = error.ravel()
     value = flat.dot(flat) * factor
-    return value, numpy.multiply(error, 2 * factor, error)
+    return value, numpy.multiply(error, slope, error)
+
+
+@functools.lru_cache(64)
+def _scales(size: int, rows: int, reduction: str, code: str) -> tuple[Any, Any]:
+    """What a sum of squares is multiplied by, and an error for the derivative."""
+    factor = {"mean": 1 / size, "half_sum": 0.5 / rows, "sum": 1.0}.get(reduction)
+    if factor is None or code not in _ONES:
+        return None, None
+    return factor, numpy.asarray(2 * factor, code)
 
 
 @may_decline
