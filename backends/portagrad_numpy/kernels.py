@@ -40,25 +40,28 @@ _FAR = -80.0
 _ONES = {each.char: numpy.ones((), each) for each in _BITS}
 
 
-def sigmoid(x: Any, /) -> Any:
-    """1 / (1 + exp(-x)), exp(x) where exp(-x) could overflow: small values keep their digits."""
+def sigmoid(x: Any, /, result: Any = None) -> Any:
+    """1 / (1 + exp(-x)), exp(x) where exp(-x) could overflow: small values keep their digits.
+
+    `result` is where it is written to, x itself if one likes.
+    """
     one = _ONES.get(x.dtype.char)
     if one is None or type(x) is not numpy.ndarray or not x.ndim or not x.size:
         small = numpy.exp(-numpy.abs(x))
         return numpy.where(x >= 0, numpy.ones((), small.dtype), small) / (1 + small)
-    far, original = None, x
+    if result is None and x.nbytes >= LARGE:
+        result = room(x.shape, x.dtype)
+    far = None
     if not x.item(x.argmin()) >= _FAR:  # a nan comes here too; argmin takes a third of min's time
         far = x < _FAR
+        small = numpy.exp(x[far])
         x = numpy.where(far, one, x)
-    if x.nbytes < LARGE:
-        result = numpy.negative(x)
-    else:
-        result = numpy.negative(x, room(x.shape, x.dtype))
+    result = numpy.negative(x, result)
     numpy.exp(result, result)
     numpy.add(result, one, result)
     numpy.divide(one, result, result)
     if far is not None:
-        result[far] = numpy.exp(original[far])
+        result[far] = small
     return result
 
 
@@ -126,6 +129,27 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     ):
         return numpy.add(y, bias, y)
     return NotImplemented
+
+
+@may_decline
+def linear_sigmoid(x: Any, weight: Any, bias: Any = None) -> Any:
+    """σ(X W + b), written over X W + b."""
+    y = linear(x, weight, bias)
+    return NotImplemented if y is NotImplemented else sigmoid(y, y)
+
+
+@may_decline
+def linear_tanh(x: Any, weight: Any, bias: Any = None) -> Any:
+    """tanh(X W + b), written over X W + b."""
+    y = linear(x, weight, bias)
+    return NotImplemented if y is NotImplemented else numpy.tanh(y, y)
+
+
+@may_decline
+def linear_relu(x: Any, weight: Any, bias: Any = None) -> Any:
+    """max(X W + b, 0), written over X W + b."""
+    y = linear(x, weight, bias)
+    return NotImplemented if y is NotImplemented else numpy.maximum(y, 0, out=y)
 
 
 def _rows(x: Any) -> Any:
@@ -388,6 +412,9 @@ KERNELS: dict[str, Callable[..., Any]] = {
     "cross_entropy_backward": cross_entropy_backward,
     "linear": linear,
     "linear_bias_backward": linear_bias_backward,
+    "linear_relu": linear_relu,
+    "linear_sigmoid": linear_sigmoid,
+    "linear_tanh": linear_tanh,
     "linear_weight_backward": linear_weight_backward,
     "linear_x_backward": linear_x_backward,
     "outer_products": outer_products,

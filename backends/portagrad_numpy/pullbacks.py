@@ -18,6 +18,7 @@ from portagrad_numpy.kernels import (
     cross_entropy_backward,
     linear_backward,
     mse_backward,
+    relu_backward,
 )
 from portagrad_numpy.pool import room
 
@@ -98,6 +99,23 @@ def _cross_entropy(g: Any, logits: Any, target: Any, reduction: str, beside: Any
     return pulled
 
 
+def _linear_sigmoid(
+    g: Any, out: Any, x: Any, weight: Any, needs: Any, spare: Any, spare_out: Any
+) -> Any:
+    """By way of the gradient of X W + b."""
+    return linear_backward(_sigmoid(g, out, spare, spare_out), x, weight, needs)
+
+
+def _linear_tanh(g: Any, out: Any, x: Any, weight: Any, needs: Any, spare_out: Any) -> Any:
+    """By way of the gradient of X W + b."""
+    return linear_backward(_tanh(g, out, spare_out), x, weight, needs)
+
+
+def _linear_relu(g: Any, out: Any, x: Any, weight: Any, needs: Any) -> Any:
+    """By way of the gradient of X W + b."""
+    return linear_backward(relu_backward(g, out), x, weight, needs)
+
+
 #: The operands that an element-wise rule has several of take g through, one after another: see
 #: portagrad.primitive.Plan for who may write to `spare`.
 PULLBACKS: Mapping[str, Pullback | Mapping[str, Pullback | tuple[Any, ...]]] = {
@@ -106,6 +124,9 @@ PULLBACKS: Mapping[str, Pullback | Mapping[str, Pullback | tuple[Any, ...]]] = {
     "divide": {"x1": (numpy.divide, "g", "x2", "spare"), "x2": _divisor},
     "exp": {"x": (numpy.multiply, "g", "out", "spare")},
     "linear": linear_backward,
+    "linear_relu": _linear_relu,
+    "linear_sigmoid": _linear_sigmoid,
+    "linear_tanh": _linear_tanh,
     "log": {"x": (numpy.divide, "g", "x", "spare")},
     "mse": {"prediction": _mse},
     "multiply": {

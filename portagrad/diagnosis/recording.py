@@ -96,6 +96,8 @@ class Recording(Tape):
         self, primitive: Primitive, operands: tuple[Any, ...], static: dict[str, Any]
     ) -> Any:
         """Compute, record, remember."""
+        if primitive.joined:  # what it consists of are steps that somebody derives
+            return primitive.expand(operands, static)
         out = super().process(primitive, operands, static)
         node = out.node if isinstance(out, Tensor) else None
         if isinstance(out, (tuple, list)):
@@ -109,14 +111,6 @@ class Recording(Tape):
         value = [innermost(part) for part in out] if isinstance(out, tuple) else innermost(out)
         self.steps.append(Step(len(self.steps), primitive, values, nodes, static, value, node))
         return out
-
-    def unary(self, primitive: Primitive, x: Any) -> Any:
-        """No quicker way: everything is remembered."""
-        return self.process(primitive, (x,), {})
-
-    def binary(self, primitive: Primitive, x1: Any, x2: Any) -> Any:
-        """No quicker way: everything is remembered."""
-        return self.process(primitive, (x1, x2), {})
 
     # --- backwards ---
 

@@ -85,6 +85,8 @@ class Recorder(Trace):
             )
         if isinstance(primitive, Stated):  # its own derivative is of no interest here
             return primitive.evaluate(operands, static)
+        if primitive.joined:
+            return primitive.expand(operands, static)
         inputs: list[Any] = []
         values: list[Any] = []
         for operand in operands:

@@ -4,6 +4,7 @@ A kernel works on any library's arrays and on traced values, and a backend may
 offer a fused version under the same name. See README.md.
 """
 
+from portagrad.kernels.activated import linear_relu, linear_sigmoid, linear_tanh
 from portagrad.kernels.activation import (
     log_softmax,
     log_softmax_backward,
@@ -53,6 +54,9 @@ from portagrad.kernels.update import adam_update, clip_norm, sgd_update
 
 __all__ = [
     "linear",
+    "linear_sigmoid",
+    "linear_tanh",
+    "linear_relu",
     "append_ones",
     "sigmoid",
     "tanh",

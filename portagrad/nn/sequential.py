@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
+from portagrad import kernels
 from portagrad.array import Array
 from portagrad.errors import ArgumentError
-from portagrad.nn.module import Module
+from portagrad.nn.activation import ReLU, Sigmoid, Tanh
+from portagrad.nn.linear import Linear
+from portagrad.nn.module import Module, Parameter
+from portagrad.primitive import NORMAL, mode
+
+#: A linear layer and one of these are a single step of the tape.
+JOINED: dict[Any, Callable[..., Any]] = {
+    ReLU: kernels.linear_relu,
+    Sigmoid: kernels.linear_sigmoid,
+    Tanh: kernels.linear_tanh,
+}
+_FORWARD = {kind: kind.forward for kind in (Linear, *JOINED)}
+
+
+def _unchanged(layer: Any) -> bool:
+    """Has nobody put a `forward` of his own in the place of the layer's?"""
+    kind = type(layer)
+    return kind.forward is _FORWARD[kind] and "forward" not in layer.__dict__
 
 
 class Sequential(Module):
@@ -30,9 +48,23 @@ class Sequential(Module):
 
     def forward(self, x: Array) -> Array:
         """Each layer's output is the next one's input."""
+        together = mode.get() is NORMAL
+        linear: Linear | None = None  # waits for the activation after it
         for layer in self.layers:
-            x = layer(x)
-        return x
+            kind = type(layer)
+            if linear is not None:
+                weight, bias = linear.weight, linear.bias
+                if kind in JOINED and _unchanged(layer) and type(weight) is Parameter:
+                    x = JOINED[kind](x, weight, bias)
+                    linear = None
+                    continue
+                x = linear(x)
+                linear = None
+            if together and kind is Linear and _unchanged(layer):
+                linear = cast(Linear, layer)
+            else:
+                x = layer(x)
+        return x if linear is None else linear(x)
 
     def __len__(self) -> int:
         return len(self.layers)

@@ -10,6 +10,7 @@ never used twice, so they nest in any order and need no global stack.
     @elementwise                    one element by element: the library's function of that name
     @kernel                         a composite; its body is its definition, so with no rule stated
                                     the body itself is traced. A backend may fuse it, by name.
+    @joined                         a kernel that only a tape takes as one step
     @constant                       piecewise constant: its derivative is zero wherever it has one
 
 A rule is a formula. Its parameters say what has to be kept for it: `g` (the
@@ -24,6 +25,7 @@ function that people call, `declare.py` the decorators.
 from portagrad.primitive.declare import PrimitiveFunction as PrimitiveFunction
 from portagrad.primitive.declare import constant as constant
 from portagrad.primitive.declare import elementwise as elementwise
+from portagrad.primitive.declare import joined as joined
 from portagrad.primitive.declare import kernel as kernel
 from portagrad.primitive.declare import primitive as primitive
 from portagrad.primitive.declare import require_operand as require_operand

@@ -74,6 +74,13 @@ def kernel(body: Callable[P, R]) -> PrimitiveFunction[P, R]:
     return _declare(body, fusible=True)
 
 
+def joined(body: Callable[P, R]) -> PrimitiveFunction[P, R]:
+    """Make `body` a kernel that is one step to a tape; a recording and a batch see its parts."""
+    function = _declare(body, fusible=True)
+    function.primitive.joined = True
+    return function
+
+
 def constant(body: Callable[P, R]) -> PrimitiveFunction[P, R]:
     """Make `body` a primitive whose derivative is zero (a comparison, `floor`, `argmax`)."""
     return _declare(body, constant=True)

@@ -19,6 +19,8 @@ class Primitive:
     stated = False
     #: Does a walk back go on inside of it (autograd/checkpoint.py)?
     continues = False
+    #: Is it one step to a tape alone, and to every other trace what its body does?
+    joined = False
 
     def __init__(
         self,

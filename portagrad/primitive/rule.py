@@ -99,7 +99,7 @@ class Plan:
         own = backend.pullbacks.get(self.primitive.name)
         if own is not None and isinstance(g, backend.array_types()):
             if callable(own):
-                pull = self._compile([Rule(self.primitive, own)], joint=True)
+                pull = self._compile([Rule(self.primitive, own)], backend.reusable, joint=True)
             else:
                 rules = {
                     name: rule if name not in own else self._own(rule, own[name])

@@ -139,12 +139,12 @@ class TestPythonCalls:
 
     def test_of_a_training_step(self):
         """Two linear layers, a sigmoid and a squared error: forward, backward, update."""
-        assert python_calls(training((2, 16, 1), 32, nn.MSELoss())) <= 82
+        assert python_calls(training((2, 16, 1), 32, nn.MSELoss())) <= 72
 
     def test_of_one_more_layer(self):
         shallow = python_calls(training((8,) * 5, 4, nn.MSELoss()))
         deep = python_calls(training((8,) * 15, 4, nn.MSELoss()))
-        assert (deep - shallow) / 10 <= 24
+        assert (deep - shallow) / 10 <= 18
 
 
 class TestArrayCalls:
@@ -188,7 +188,8 @@ class TestMemory:
             4 * self.WIDTH * self.BATCH * (self.LAYERS + 2)
         )  # the data, target, each output
         gradients = 4 * self.WIDTH * (self.WIDTH + 1) * self.LAYERS
-        assert peak <= 1.15 * (activations + gradients)
+        # A linear layer and its activation are one step, which has two cotangents at a time.
+        assert peak <= 1.17 * (activations + gradients)
 
     def test_what_was_kept_goes_as_it_is_used(self):
         """Half-way back, half of the graph's memory is gone: a backward needs no second half."""

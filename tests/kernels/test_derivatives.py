@@ -47,6 +47,15 @@ CASES = [
     Case("linear", (normal(3), normal(3, 2), normal(2)), (0, 1, 2)),
     Case("linear", (normal(2, 3, 4), normal(4, 2), normal(2)), (0, 1, 2)),
     Case("linear", (normal(2, 1, 2, 3), normal(3, 1), normal(1)), (0, 1, 2)),
+    *(
+        Case(f"linear_{name}", operands, tuple(range(len(operands))))
+        for name in ("sigmoid", "tanh", "relu")
+        for operands in (
+            (normal(4, 3), normal(3, 2)),
+            (normal(4, 3), normal(3, 2), normal(2)),
+            (normal(2, 3, 4), normal(4, 2), normal(2)),
+        )
+    ),
     Case("sigmoid", (normal(3, 4) * 5,)),
     Case("sigmoid", (np.asarray([0.0, -30.0, 30.0]),)),
     Case("sigmoid", (np.asarray(0.5),)),
