@@ -235,8 +235,8 @@ def _ours(kind: type) -> bool:
 
 
 def _in_slots(parameter: Any) -> bool:
-    """Is it a Tensor of ours, whose slots can be read without a Python call for each?"""
-    return isinstance(parameter, Tensor) and _ours(type(parameter))
+    """Is it a leaf of our kind, whose slots can be read without a Python call for each?"""
+    return isinstance(parameter, Tensor) and _ours(type(parameter)) and parameter.is_leaf
 
 
 def named(parameters: Iterable[Any], optimizer: str) -> Iterable[tuple[str, Any]]:

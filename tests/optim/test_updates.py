@@ -10,7 +10,7 @@ import pytest
 import portagrad as pg
 from portagrad import manual, nn, optim
 from portagrad.backend.protocol import LARGE
-from portagrad.errors import ShapeError
+from portagrad.errors import BackwardError, ShapeError
 
 each_wing = pytest.mark.parametrize("wing", [manual, nn], ids=["manual", "nn"])
 
@@ -115,6 +115,15 @@ def test_what_is_frozen_after_the_optimizer_was_made_stays():
     optimizer.zero_grad()
     assert (p.data.tolist(), q.data.tolist()) == ([1.0], [0.5])
     assert q.grad is None
+
+
+def test_the_result_of_an_operation_is_no_parameter():
+    (p,) = parameters(nn, [1.0])
+    y = p * 2.0
+    y.retain_grad()
+    y.sum().backward()
+    with pytest.raises(BackwardError, match="result of an operation"):
+        optim.SGD([y], 0.5).step()
 
 
 def test_a_users_own_kind_of_tensor_is_asked_and_told_by_its_properties():
