@@ -13,6 +13,7 @@ from portagrad.backend import backend_of
 from portagrad.backend.dispatch import find_backend
 from portagrad.errors import ArgumentError, JitError
 from portagrad.graph.compile import Plan
+from portagrad.graph.differentiated import Call, OnTapes
 from portagrad.graph.entry import MISS
 from portagrad.graph.places import FIXED, NUMBERS, Foreign
 from portagrad.graph.recorded import Alive, Changed, Recording, record
@@ -47,9 +48,10 @@ def jit(
     >>> f(np.zeros(3)), f(np.zeros(3))
     (array(0.), array(0.))
 
-    `f.explain()` shows the plans. Under another transform, `grad(jit(f))`, and where the
-    result keeps a graph to call `backward()` on, the function runs as it is written;
-    `jit(grad(f))` and a `backward()` inside are compiled.
+    `f.explain()` shows the plans. `jit(grad(f))` and a `backward()` inside are compiled
+    whole. `grad(jit(f))` is one node with a plan for each way where the function has many
+    operations for few arguments. Under other transforms, and where the result keeps a
+    graph to call `backward()` on, the function runs as it is written.
 
     Raises `JitError`, naming the line, where the function reads a value that depends on
     its arguments, makes a shape of it, draws from a random number generator shared with
@@ -84,6 +86,7 @@ class JitFunction:
         self._inputs: set[Any] = set()
         #: Those of them that cannot be inputs: the function decides by them.
         self._refused: set[Any] = set()
+        self._on_tapes = OnTapes()
         #: Calls whose results keep a graph, which only eager work can make.
         self._alive: set[Hashable] = set()
 
@@ -111,7 +114,7 @@ class JitFunction:
             f"{name}: what it returns can be walked back (it has a graph), so it runs as it is "
             f"written. Call backward() inside of it, or, where no gradient is wanted, call it "
             f"under no_grad()"
-        ] * bool(self._alive)
+        ] * bool(self._alive) + self._on_tapes.explain(name)
         if not plans and not notes:
             return f"{name}: no plan yet. Call it once"
         return "\n\n".join([*notes, *(f"{name}: {plan.explain()}" for plan in plans)])
@@ -123,8 +126,8 @@ class JitFunction:
             return self.__portagrad_function__(*args, **keywords)
         try:
             key = (recording(), _signature((args, keywords), self._static))
-        except Foreign:  # under another transform: it sees every step
-            return self.__portagrad_function__(*args, **keywords)
+        except Foreign:
+            return self._under_another_transform(args, keywords)
         if key in self._alive:
             return self.__portagrad_function__(*args, **keywords)
         if self._turn is not None:
@@ -143,6 +146,18 @@ class JitFunction:
         if plans:
             self._note_changes(plans[-1].recording, args, keywords)
         return self._record(key, plans, args, keywords)
+
+    def _under_another_transform(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """A tape may have it as one node; all others see every step."""
+        if self._on_tapes.given_up:
+            return self.__portagrad_function__(*args, **keywords)
+        call = Call(self.__portagrad_function__, args, keywords)
+        if self._on_tapes.suits(call) and recording():
+            try:
+                return self._on_tapes(call, _signature((args, keywords), self._static, call.trace))
+            except Foreign:  # there is an older tape, too
+                pass
+        return self.__portagrad_function__(*args, **keywords)
 
     def _record(self, key: Hashable, plans: list[Plan], args: Any, keywords: Any) -> Any:
         try:
@@ -239,7 +254,9 @@ def _is_static(path: Any, static: frozenset[Any]) -> bool:
     return len(path) > 1 and path[1] in static
 
 
-def _signature(tree: Any, static: frozenset[Any], path: tuple[Any, ...] = ()) -> Hashable:
+def _signature(
+    tree: Any, static: frozenset[Any], tape: Any = None, path: tuple[Any, ...] = ()
+) -> Hashable:
     """What plans are looked up by: structure, and of each leaf what a plan is made for."""
     if len(path) == 2 and path[1] in static:
         try:
@@ -251,9 +268,11 @@ def _signature(tree: Any, static: frozenset[Any], path: tuple[Any, ...] = ()) ->
         return ("static", type(tree), tree)
     kind = type(tree)
     if kind in traced_types:
-        if tree.trace is not EAGER or tree.node is not None or type(tree.value) in traced_types:
+        plain = tree.trace is EAGER and tree.node is None
+        if (not plain and tree.trace is not tape) or type(tree.value) in traced_types:
             raise Foreign
-        return ("tensor", _signature(tree.value, static, path))
+        name = "tensor" if tree.node is None else "moving"
+        return (name, _signature(tree.value, static, tape, path))
     if hasattr(tree, "dtype") and hasattr(tree, "shape"):
         if find_backend(tree) is None:
             return ("object", id(tree))
@@ -263,5 +282,5 @@ def _signature(tree: Any, static: frozenset[Any], path: tuple[Any, ...] = ()) ->
         if isinstance(tree, FIXED) and not isinstance(tree, slice):
             return (kind, tree)
         return (kind,) if kind in NUMBERS else ("object", id(tree))
-    parts = ((key, _signature(each, static, (*path, key))) for key, each in children.items())
+    parts = ((key, _signature(each, static, tape, (*path, key))) for key, each in children.items())
     return (kind, tuple(parts))
