@@ -1,24 +1,23 @@
 """The script for people with a GPU: what can be known of it without one."""
 
+import json
 import subprocess
 import sys
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from portagrad.backend import list_backends
 
-SCRIPT = Path(__file__).resolve().parents[1] / "scripts" / "gpu_check"
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPT = ROOT / "scripts" / "gpu_check"
+if not SCRIPT.exists():
+    pytest.skip("the source tree is not there", allow_module_level=True)
 
-
-@pytest.fixture(scope="module")
-def gpu_check():
-    loader = SourceFileLoader("gpu_check", str(SCRIPT))
-    module = module_from_spec(spec_from_loader("gpu_check", loader))
-    loader.exec_module(module)
-    return module
+from scripts.gpu import checkout, command, evidence, parts  # noqa: E402
+from scripts.gpu.recording import Recorder, read  # noqa: E402
 
 
 def test_without_a_gpu_it_says_why_in_one_line(tmp_path):
@@ -41,23 +40,50 @@ def test_without_a_gpu_it_says_why_in_one_line(tmp_path):
     assert not (tmp_path / "evidence").exists()
 
 
+def test_what_python_lacks_is_said_before_anything_else(monkeypatch, capsys):
+    monkeypatch.setitem(checkout.CARRIED, "a-distribution", "no_such_module")
+    monkeypatch.setattr(checkout, "use", lambda: None)
+    assert command.main([]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("gpu_check: this Python lacks a-distribution. Install them, or run")
+    assert "--pack" in line
+
+
+def test_wheels_and_the_checkout_are_found_by_processes_too(monkeypatch, tmp_path):
+    wheel = tmp_path / "thing-1.0-py3-none-any.whl"
+    wheel.write_text("")
+    monkeypatch.setattr(checkout, "WHEELS", tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setenv("PYTHONPATH", "/somewhere")
+    checkout.use()
+    paths = checkout.os.environ["PYTHONPATH"].split(":")
+    assert paths == [str(ROOT), str(ROOT / "backends"), "/somewhere", str(wheel)]
+    assert sys.path[:2] == paths[:2]
+    assert sys.path[-1] == str(wheel)  # what is installed comes first
+
+
+# --- the recorder --------------------------------------------------------------
+
+
 class Report:
     """What pytest tells a plugin, as far as the recorder reads it."""
 
-    def __init__(self, nodeid, outcome, duration=0.5, text=""):
+    def __init__(self, nodeid, outcome, duration=0.5, text="", **more):
         self.nodeid, self.outcome, self.duration, self.longreprtext = (
             nodeid,
             outcome,
             duration,
             text,
         )
+        self.__dict__.update(more)
 
 
-def test_recorder_keeps_the_worst_phase_of_each_test(gpu_check):
-    recorder = gpu_check.Recorder()
+def test_recorder_keeps_the_worst_phase_of_each_test():
+    recorder = Recorder()
     for outcome, text in [("passed", ""), ("failed", "E  boom\nwhere: it broke"), ("passed", "")]:
         recorder.pytest_runtest_logreport(Report("a", outcome, text=text))
     recorder.pytest_runtest_logreport(Report("b", "passed"))
+    recorder.pytest_runtest_logreport(Report("d", "skipped", wasxfail="known"))
     recorder.pytest_collectreport(Report("c.py", "failed", text="no module named d"))
     recorder.pytest_collectreport(Report("e.py", "passed"))
     assert recorder.results["a"] == {
@@ -65,51 +91,225 @@ def test_recorder_keeps_the_worst_phase_of_each_test(gpu_check):
         "seconds": 1.5,
         "reason": "where: it broke",
     }
-    assert gpu_check.counts(recorder.results) == {"failed": 1, "passed": 1, "error": 1}
+    counts = evidence.counts(recorder.results)
+    assert counts == {"failed": 1, "passed": 1, "error": 1, "xfailed": 1}
 
 
-def evidence(**changes):
-    made = {
-        "date": "2031-02-03T04:05:06+00:00",
-        "commit": "abc123",
-        "command": "scripts/gpu_check",
-        "device": {"card": "Made-up Card", "driver": "1.2.3"},
-        "versions": {"python": "3.11"},
-        "tests": {
-            "exit_code": 1,
-            "counts": {"passed": 1, "failed": 1},
-            "results": {
-                "tests/t.py::a": {"outcome": "passed", "seconds": 0.1},
-                "tests/t.py::b": {"outcome": "failed", "seconds": 0.2, "reason": "wrong | or not"},
-            },
-        },
-        "benchmark": {"rows": [{"workload": "linear", "efficiency": 0.91234}]},
+def test_what_was_recorded_survives_the_process(tmp_path):
+    """A fault on the device ends it in the middle of a test, or of a line."""
+    lines = tmp_path / "answer.lines"
+    recorder = Recorder(lines)
+    recorder.pytest_collection_finish(SimpleNamespace(items=[1, 2, 3]))
+    recorder.pytest_runtest_logstart("a")
+    recorder.pytest_runtest_logreport(Report("a", "passed"))
+    recorder.pytest_runtest_logstart("b")
+    with lines.open("a") as file:
+        file.write('{"test": "c", "outc')
+    found = read(lines)
+    assert found["collected"] == 3
+    assert {name: each["outcome"] for name, each in found["results"].items()} == {
+        "a": "passed",
+        "b": "crashed",
     }
-    return made | changes
+    assert read(tmp_path / "nothing.lines") == {"collected": 0, "results": {}}
 
 
-def test_markdown_says_everything(gpu_check):
-    text = gpu_check.markdown(evidence())
-    for part in (
-        "Made-up Card",
-        "abc123",
-        "1.2.3",
-        "1 passed, 1 failed",
-        "failed: wrong \\| or not",
-    ):
+def test_the_recorder_stops_at_its_time_and_not_before():
+    for seconds, stops in ((60.0, False), (-1.0, "the time is over")):
+        recorder = Recorder(seconds=seconds)
+        session = SimpleNamespace(shouldstop=False)
+        recorder.pytest_sessionstart(session)
+        recorder.pytest_runtest_logfinish("a")
+        assert session.shouldstop == stops
+
+
+def test_what_says_most_comes_first():
+    names = ["tests/derivatives/test_table.py::a", "tests/kernels/t.py::b", "tests/backend/t.py::c"]
+    items = [SimpleNamespace(nodeid=name) for name in names]
+    Recorder().pytest_collection_modifyitems(items)
+    assert [each.nodeid for each in items] == names[::-1]
+
+
+# --- parts in processes ----------------------------------------------------------
+
+
+@pytest.fixture
+def script(monkeypatch, tmp_path):
+    """What stands in for the script in a part's process."""
+    (tmp_path / "scripts").mkdir()
+    monkeypatch.setattr(parts, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(parts, "GRACE", 0.5)
+
+    def write(text):
+        head = "import json, os, sys, time\nanswer = sys.argv[sys.argv.index('--answer') + 1]\n"
+        (tmp_path / "scripts" / "gpu_check").write_text(head + text)
+
+    return write
+
+
+def test_a_part_that_crashes_is_told(script):
+    script("raise SystemExit(7)")
+    assert parts.in_a_process("benchmark", 60) == {"exit_code": 7, "crashed": True}
+
+
+def test_a_part_that_crashes_keeps_what_it_had_found(script):
+    script(
+        "line = json.dumps({'test': 'a', 'outcome': 'passed', 'seconds': 1})\n"
+        "open(answer.replace('.json', '.lines'), 'w').write(line)\n"
+        "os.kill(os.getpid(), 11)\n"
+    )
+    found = parts.in_a_process("tests", 60)
+    assert found["results"] == {"a": {"outcome": "passed", "seconds": 1}}
+    assert found["crashed"]
+    assert found["exit_code"] == -11
+
+
+def test_a_part_that_hangs_is_ended_with_all_that_it_started(script, tmp_path):
+    script(
+        "import subprocess\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        f"open({str(tmp_path / 'child')!r}, 'w').write(str(child.pid))\n"
+        "open(answer, 'w').write(json.dumps({'rows': [1]}))\n"
+        "time.sleep(60)\n"
+    )
+    found = parts.in_a_process("peers", 1.0)
+    assert found == {"rows": [1], "timed_out": True, "exit_code": 1}
+    child = Path(f"/proc/{(tmp_path / 'child').read_text()}/stat")
+    for _ in range(100):
+        if not child.exists() or child.read_text().rpartition(")")[2].split()[0] == "Z":
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("the child of the part goes on")
+
+
+def test_a_part_that_does_its_work_is_believed(script):
+    script("open(answer, 'w').write(json.dumps({'rows': [1, 2]}))")
+    assert parts.in_a_process("benchmark", 60) == {"rows": [1, 2], "exit_code": 0}
+
+
+def test_an_answer_that_was_cut_off_is_no_answer(script):
+    script("open(answer, 'w').write('{\"rows\": [1')\nraise SystemExit(3)")
+    assert parts.in_a_process("peers", 60) == {"exit_code": 3, "crashed": True}
+
+
+# --- what is made of them ----------------------------------------------------------
+
+PASSED = {"outcome": "passed", "seconds": 0.1}
+FAILED = {"outcome": "failed", "seconds": 0.2, "reason": "wrong | or not"}
+ALL_WELL = {
+    "tests": {"exit_code": 0, "collected": 1, "results": {"tests/t.py::a": PASSED}},
+    "benchmark": {"exit_code": 0, "rows": [{"workload": "linear", "efficiency": 0.91234}]},
+    "peers": {"exit_code": 0, "rows": [{"library": "x"}], "left_out": [], "table": "| peers |"},
+}
+
+
+@pytest.fixture
+def check(monkeypatch, tmp_path, capsys):
+    """Run the parts with made-up findings: the exit status, what is said, what is written."""
+
+    def run(findings, *arguments):
+        monkeypatch.setattr(parts, "in_a_process", lambda part, *_: dict(findings[part]))
+        options, extra = command.parse(["--evidence", str(tmp_path), *arguments], "")
+        status = command.check(options, extra, {"card": "Made-up Card", "driver": "1.2.3"})
+        (written,) = tmp_path.glob("gpu-*-made-up-card.json")
+        text = written.with_suffix(".md").read_text()
+        return status, capsys.readouterr().out, json.loads(written.read_text()), text
+
+    return run
+
+
+def test_all_well(check):
+    status, said, written, text = check(ALL_WELL)
+    assert status == 0
+    assert "tests: 1 passed" in said
+    assert "WRONG" not in said
+    assert written["tests"]["results"] == ALL_WELL["tests"]["results"]
+    for part in ("Made-up Card", "1.2.3", "| linear | 0.9123 |", "| peers |", "1 passed"):
         assert part in text
-    assert "| linear | 0.9123 |" in text
+    assert "**Wrong" not in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "line"),
+    [
+        ({"tests": {"results": {"a": PASSED, "b": FAILED}}}, 1, "WRONG: tests: 1 failed"),
+        ({"tests": {"results": {}}}, 1, "WRONG: tests: none ran"),
+        (
+            {"tests": {"crashed": True, "exit_code": -11}},
+            1,
+            "WRONG: tests: none; ended with exit status -11",
+        ),
+        ({"tests": {"results": {"a": {"outcome": "skipped"}}}}, 1, "WRONG: tests: 1 skipped"),
+        (
+            {"benchmark": {"rows": [], "crashed": True, "exit_code": -9}},
+            1,
+            "WRONG: benchmark: nothing was measured (exit status -9)",
+        ),
+        ({"peers": {"crashed": True, "exit_code": 1}}, 1, "WRONG: peers: did not finish"),
+        ({"tests": {"collected": 9}}, 2, "no time: tests: 8 of 9 were not run"),
+        ({"peers": {"timed_out": True}}, 2, "no time: peers: ended when its time was over"),
+        (
+            {"peers": {"left_out": [{"reason": "no time was left"}]}},
+            2,
+            "no time: peers: 1 cases were not reached",
+        ),
+        ({"tests": {"results": {"a": {"outcome": "xfailed"}}}}, 0, "tests: 1 xfailed"),
+    ],
+)
+def test_one_part_that_goes_wrong_costs_the_others_nothing(check, changes, status, line):
+    findings = {part: own | changes.get(part, {}) for part, own in ALL_WELL.items()}
+    found, said, written, text = check(findings)
+    assert (found, line in said) == (status, True), said
+    assert set(ALL_WELL) <= set(written)
+    assert (line.partition(": ")[2] in text) or status == 0
+
+
+def test_a_failure_is_told_with_its_reason(check):
+    findings = ALL_WELL | {"tests": {"results": {"tests/t.py::a": PASSED, "tests/t.py::b": FAILED}}}
+    _, _, _, text = check(findings)
+    assert "| `tests/t.py::b` | failed: wrong \\| or not |" in text
     assert "| `tests/t.py` | 1 passed, 1 failed |" in text
     assert "tests/t.py::a" not in text
 
 
-def test_markdown_does_not_hide_a_benchmark_that_crashed(gpu_check):
-    crashed = gpu_check.markdown(evidence(benchmark={"exit_code": -9, "crashed": True}))
-    assert "did not finish" in crashed
+def test_some_parts_alone(check):
+    status, said, written, _ = check(ALL_WELL, "--parts", "benchmark")
+    assert status == 0
+    assert "tests" not in written
+    assert "tests:" not in said
 
 
-def test_a_part_that_crashes_is_told(gpu_check, monkeypatch, tmp_path):
-    broken = tmp_path / "gpu_check"
-    broken.write_text("raise SystemExit(7)")
-    monkeypatch.setattr(gpu_check, "__file__", str(broken))
-    assert gpu_check.in_a_process("tests", []) == {"exit_code": 7, "crashed": True}
+def test_the_evidence_of_one_part_is_there_before_the_next(monkeypatch, tmp_path):
+    seen = []
+
+    def part(name, seconds, extra):
+        seen.append([json.loads(p.read_text()).keys() for p in tmp_path.glob("*.json")])
+        return dict(ALL_WELL[name])
+
+    monkeypatch.setattr(parts, "in_a_process", part)
+    options, extra = command.parse(["--evidence", str(tmp_path), "--seconds", "100"], "")
+    command.check(options, extra, {"card": "x"})
+    assert ["tests" in keys[0] for keys in seen] == [False, True, True]
+    assert ["benchmark" in keys[0] for keys in seen] == [False, False, True]
+
+
+def test_the_parts_share_the_time(monkeypatch, tmp_path):
+    given = {}
+
+    def part(name, seconds, extra):
+        given[name] = seconds
+        return dict(ALL_WELL[name])
+
+    monkeypatch.setattr(parts, "in_a_process", part)
+    options, extra = command.parse(["--evidence", str(tmp_path), "--seconds", "500"], "")
+    command.check(options, extra, {"card": "x"})
+    assert given["tests"] + parts.GRACE == pytest.approx(250, abs=5)
+    assert given["peers"] + parts.GRACE == pytest.approx(500, abs=5)  # the others took none
+    assert options.seconds + parts.GRACE < 600
+
+
+def test_the_default_fits_into_ten_minutes():
+    options, extra = command.parse(["-k", "softmax"], "")
+    assert options.seconds + 2 * parts.GRACE <= 600
+    assert extra == ["-k", "softmax"]

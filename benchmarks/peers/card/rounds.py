@@ -93,8 +93,12 @@ def measure(
     seconds: float,
     stand_in: bool = False,
     tell: Callable[[str], None] = lambda line: None,
+    keep: Callable[[Sequence[Row], Sequence[LeftOut]], None] = lambda rows, left_out: None,
 ) -> tuple[list[Row], list[LeftOut]]:
-    """Every case that there is time for, in order of how much it says; and what is left out."""
+    """Every case that there is time for, in order of how much it says; and what is left out.
+
+    `tell` is given a line for people now and then, `keep` all that is known after each case.
+    """
     found: list[Row] = []
     left_out: list[LeftOut] = []
     budget, pool = Budget(seconds), Pool(stand_in)
@@ -118,6 +122,8 @@ def measure(
                 tell(f"  {library}: {reason}")
             missing |= case.absent
             found += case.rows()
+            keep(found, left_out)
+        keep(found, left_out)
     return found, left_out
 
 
