@@ -38,3 +38,20 @@ template <typename T, typename A> __device__ A rounded(A x) {
     store(&y, x);
     return load(&y);
 }
+
+// What R rows of 32 threads have added up, as the sum of their column, or as a block's share of
+// it, which is kept wide. The order is fixed, so the result is the same in every run.
+template <int R, bool whole, typename T, typename A>
+__device__ void summed(T *sums, A own, uint64 column, uint64 columns) {
+    __shared__ A partial[R][33];  // a 33rd column, so that a column is not one bank of memory
+    partial[threadIdx.y][threadIdx.x] = own;
+    __syncthreads();
+    if (!threadIdx.y && column < columns) {
+        for (int i = 1; i < R; i++) own += partial[i][threadIdx.x];
+        if (whole)
+            store(sums + column, own);
+        else
+            reinterpret_cast<A *>(sums)[blockIdx.y * columns + column] = own;
+    }
+    __syncthreads();  // the next sum uses the memory again
+}

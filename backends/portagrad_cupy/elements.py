@@ -10,6 +10,7 @@ import cupy
 
 from portagrad.backend.elementwise import Part, Program
 from portagrad_cupy import writing
+from portagrad_cupy.columns import add_shares, multiprocessors
 from portagrad_cupy.source import compiled
 
 
@@ -40,7 +41,9 @@ def _launch(program: Program, parts: Sequence[Part]) -> list[Any]:
 
 def _on_current(program: Program, parts: Sequence[Part]) -> list[Any]:
     results: list[Any] = []
+    sums: list[tuple[Any, Any]] = []
     addresses, kept = [], []
+    template, grid, block = _configuration(program, parts)
     for part in parts:
         given = [
             cupy.ascontiguousarray(x)
@@ -51,19 +54,41 @@ def _on_current(program: Program, parts: Sequence[Part]) -> list[Any]:
             cupy.empty(part.shape, _dtype(program.dtype(v))) if into is None else into
             for v, into in zip(program.results, part.into)
         ]
+        added = [_sum(part, program.dtype(v), grid[1]) for v in program.sums]
         kept.append(given)  # a copy must outlive the launch
-        results += made
-        addresses.append([x.data.ptr for x in (*given, *made)])
+        sums += added
+        results += [*made, *(whole for whole, _ in added)]
+        written = [*given, *made, *(shares for _, shares in added)]
+        addresses.append([x.data.ptr for x in written])
     words = writing.packed(program, parts, addresses)
-    kernel = _kernel(program, len(parts), writing.index_type(parts))
+    kernel = _kernel(program, len(parts), template)
     # An array of one element is passed by value: the struct with all arguments.
-    kernel(writing.grid(program, words), (writing.THREADS,), (words.view(f"V{words.nbytes}"),))
+    kernel(grid or writing.grid(program, words), block, (words.view(f"V{words.nbytes}"),))
+    for whole, shares in sums:
+        if shares is not whole:
+            add_shares(shares, whole)
     return results
 
 
+def _configuration(program: Program, parts: Sequence[Part]) -> tuple[str, Any, tuple[int, ...]]:
+    """The kernel's template arguments, its grid if it is known before the addresses, its block."""
+    if not program.sums:
+        return writing.index_type(parts), None, (writing.THREADS,)
+    return writing.summing(program, parts, multiprocessors(cupy.cuda.runtime.getDevice()))
+
+
+def _sum(part: Part, dtype: str, shares: int) -> tuple[Any, Any]:
+    """Room for a sum over rows, and for what blocks leave of it: the same where one sees all."""
+    whole = cupy.empty(part.shape[-1], _dtype(dtype))
+    if shares == 1:
+        return whole, whole
+    wide = cupy.float32 if whole.dtype.itemsize < 4 else whole.dtype
+    return whole, cupy.empty((shares, part.shape[-1]), wide)
+
+
 @cache
-def _kernel(program: Program, parts: int, index: str) -> Any:
-    return compiled(writing.complete(program, parts), f"elements<{index}>")
+def _kernel(program: Program, parts: int, template: str) -> Any:
+    return compiled(writing.complete(program, parts), f"elements<{template}>")
 
 
 @cache

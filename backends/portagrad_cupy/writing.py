@@ -112,6 +112,8 @@ ARGUMENTS = 4000
 class CudaWriter(ElementwiseCompiler):
     """Writes; who compiles and launches is a subclass's matter."""
 
+    most_sums = 4
+
     def covers(self, name: str, dtypes: Sequence[str]) -> bool:
         if not all(dtype in TYPES for dtype in dtypes):
             return False
@@ -135,10 +137,11 @@ def complete(program: Program, parts: int) -> str:
 
 
 def written(program: Program, parts: int) -> str:
-    """The kernel for a number of parts, each of which is a row of blocks of the grid."""
+    """The kernel for a number of parts, each of which has blocks of the grid to itself."""
     index = [f"d{i}" for i in range(program.rank)]
     pointers = [_field(i, x) for i, x in enumerate(program.operands)]
     pointers += [f"{TYPES[program.dtype(v)][0]} *y{i};" for i, v in enumerate(program.results)]
+    pointers += [f"{TYPES[program.dtype(v)][0]} *s{i};" for i, v in enumerate(program.sums)]
     lines = [
         "struct Part {",
         *(f"    {line}" for line in pointers),
@@ -146,8 +149,22 @@ def written(program: Program, parts: int) -> str:
         "};",
         f"struct Parts {{ Part at[{parts}]; }};",
         "",
+        *(_by_rows(program) if program.sums else _by_elements(program)),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _sizes(program: Program) -> str:
+    names = [*(f"d{i}" for i in range(program.rank)), "size"]
+    return f"const I {', '.join(f'{name} = part.{name}' for name in names)};"
+
+
+def _by_elements(program: Program) -> list[str]:
+    """A thread takes as many elements as it can load at once, and the grid strides on."""
+    return [
         "template <typename I, int N> __device__ void run(const Part &part) {",
-        f"    const I {', '.join(f'{name} = part.{name}' for name in [*index, 'size'])};",
+        f"    {_sizes(program)}",
         "    const I step = I(gridDim.x) * blockDim.x * N;",
         "    for (I i = (I(blockIdx.x) * blockDim.x + threadIdx.x) * N; i < size; i += step) {",
         *(f"        {line}" for line in _body(program)),
@@ -158,14 +175,39 @@ def written(program: Program, parts: int) -> str:
         "    const Part &part = parts.at[blockIdx.y];",
         f"    if (part.wide) run<I, {width(program)}>(part); else run<I, 1>(part);",
         "}",
-        "",
     ]
-    return "\n".join(lines)
+
+
+def _by_rows(program: Program) -> list[str]:
+    """R rows of 32 threads go down their columns, adding up; blocks share the rows."""
+    last = f"d{program.rank - 1}"
+    totals = [f"{TYPES[program.dtype(v)][1]} t{i} = 0;" for i, v in enumerate(program.sums)]
+    return [
+        "template <typename I, int R, bool whole>",
+        "__global__ void elements(const __grid_constant__ Parts parts) {",
+        "    constexpr int N = 1;",
+        "    const Part &part = parts.at[blockIdx.z];",
+        f"    {_sizes(program)}",
+        f"    const I rows = size / {last}, share = (rows + gridDim.y - 1) / gridDim.y;",
+        "    const I first = blockIdx.y * share;",
+        "    const I end = first + share < rows ? first + share : rows;",
+        "    const I column = blockIdx.x * 32 + threadIdx.x;",
+        *(f"    {line}" for line in totals),
+        f"    for (I row = first + threadIdx.y; column < {last} && row < end; row += R) {{",
+        f"        const I i = row * {last} + column;",
+        *(f"        {line}" for line in _body(program)),
+        "    }",
+        *(
+            f"    summed<R, whole>(part.s{i}, t{i}, column, {last});"
+            for i in range(len(program.sums))
+        ),
+        "}",
+    ]
 
 
 def width(program: Program) -> int:
     """How many elements a thread takes at once where all arrays allow it."""
-    return VECTOR // max(size for size, along in _arrays(program) if along)
+    return VECTOR // max((size for size, along in _arrays(program) if along), default=VECTOR)
 
 
 def _arrays(program: Program) -> list[tuple[int, bool]]:
@@ -210,6 +252,7 @@ def _body(program: Program) -> list[str]:
         )
     for i, v in enumerate(program.results):
         lines.append(f"    store(q{i}.at + k, {names[v]});")
+    lines += [f"    t{i} += {names[v]};" for i, v in enumerate(program.sums)]
     lines.append("}")
     return lines + [f"stored<N>(part.y{i} + i, q{i});" for i in range(len(program.results))]
 
@@ -278,12 +321,44 @@ def _literal(text: str, dtype: str) -> str:
     return f"{number!r}{'f' if kind == 'float' else ''}"
 
 
+# --- sums over rows --------------------------------------------------------------------
+
+#: Columns of a block of threads, and rows of it where one launch sums all, and where two do.
+COLUMNS, TALL, FLAT = 32, 32, 8
+#: Up to this many rows a second launch costs more than the card's other processors would save.
+FEW_ROWS = 512
+
+
+def row_shares(rows: int, columns: int, multiprocessors: int) -> int:
+    """Among how many blocks rows are shared: four for each multiprocessor, of 32 rows or more."""
+    if rows <= FEW_ROWS:
+        return 1
+    return max(1, min(-(-rows // (4 * FLAT)), 4 * multiprocessors // -(-columns // COLUMNS)))
+
+
+def summing(
+    program: Program, parts: Sequence[Part], multiprocessors: int
+) -> tuple[str, tuple[int, int, int], tuple[int, int]]:
+    """Of a program with sums: its template's arguments, the grid, the block.
+
+    Where the grid's second number is not 1, it leaves as many sums of each column, in the
+    type that is computed in.
+    """
+    sizes = [(math.prod(part.axes[:-1]), part.axes[-1]) for part in parts]
+    shares = max(row_shares(rows, columns, multiprocessors) for rows, columns in sizes)
+    height, whole = (TALL, "true") if shares == 1 else (FLAT, "false")
+    across = max(-(-columns // COLUMNS) for _, columns in sizes)
+    arguments = f"{index_type(parts)}, {height}, {whole}"
+    return arguments, (across, shares, len(parts)), (COLUMNS, height)
+
+
 # --- arguments -------------------------------------------------------------------------
 
 
 def words_of(program: Program) -> int:
     """How many words of 8 bytes a part is."""
-    return len(program.operands) + len(program.results) + program.rank + 2
+    arrays = len(program.operands) + len(program.results) + len(program.sums)
+    return arrays + program.rank + 2
 
 
 def most_parts(program: Program) -> int:
@@ -296,7 +371,7 @@ def packed(
 ) -> numpy.ndarray[Any, Any]:
     """The arguments of a launch: the struct Parts, word by word.
 
-    `addresses` has those of each part's arrays, operands before results.
+    `addresses` has those of each part's arrays: operands, results, sums.
     """
     words = numpy.zeros((len(parts), words_of(program)), dtype=numpy.uint64)
     for row, part, places in zip(words, parts, addresses, strict=True):
@@ -312,7 +387,7 @@ def packed(
         for i, place in enumerate(where):
             row[first + i] = place
         sizes = [*part.axes, math.prod(part.axes), _is_wide(program, part.axes, places)]
-        row[first + len(program.results) :] = sizes
+        row[-len(sizes) :] = sizes
     return words.reshape(-1)
 
 
@@ -323,14 +398,17 @@ def _is_wide(program: Program, axes: tuple[int, ...], places: Sequence[int]) -> 
         and axes[-1] % count == 0
         and all(
             place % (count * size) == 0
-            for place, (size, along) in zip(places, _arrays(program), strict=True)
+            for place, (size, along) in zip(places, _arrays(program))
             if along
         )
     )
 
 
 def grid(program: Program, words: numpy.ndarray[Any, Any]) -> tuple[int, int]:
-    """Blocks enough for the largest part, and a row of them for each; `words` as packed."""
+    """Of a program without sums, blocks for the largest part, and a row of them for each part.
+
+    `words` as packed.
+    """
     parts = words.reshape(-1, words_of(program))
     sizes, wide = parts[:, -2].astype(numpy.int64), parts[:, -1] != 0
     each = THREADS * numpy.where(wide, width(program), 1)

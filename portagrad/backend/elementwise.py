@@ -46,12 +46,17 @@ class Instruction:
 
 @dataclass(frozen=True)
 class Program:
-    """What is done with each element. `results` are numbers of values that are written out."""
+    """What is done with each element.
+
+    `results` are numbers of values that are written out, `sums` of values that are added up
+    along all axes but the last, which is then never merged.
+    """
 
     rank: int
     operands: tuple[Operand, ...]
     instructions: tuple[Instruction, ...]
     results: tuple[int, ...]
+    sums: tuple[int, ...] = ()
 
     def dtype(self, value: int) -> str:
         """The dtype of a value, by its number."""
@@ -64,8 +69,8 @@ class Part:
     """One set of arrays to run a program on.
 
     `shape` is the results', `axes` the lengths of the axes that are left after merging.
-    Where `into` has an array, a result is written to its memory. It may be an operand's,
-    if that has the result's shape.
+    `into` has for each result an array to write it to, or None. That may be an operand, if it
+    has the result's shape.
     """
 
     operands: Sequence[Any]
@@ -79,6 +84,8 @@ class ElementwiseCompiler(ABC):
 
     #: A program with more operands and results than this is cut into several.
     most_arrays = 16
+    #: How many sums a program may have; 0 where it cannot add up.
+    most_sums = 0
 
     @abstractmethod
     def covers(self, name: str, dtypes: Sequence[str]) -> bool:
@@ -92,6 +99,6 @@ class ElementwiseCompiler(ABC):
     def compiled(self, program: Program) -> Callable[[Sequence[Part]], list[Array]]:
         """A function that runs the program on all parts at once.
 
-        It returns the results of the first part, of the second, and so on. The parts depend
-        on each other in nothing.
+        It returns the results of the first part and its sums, those of the second, and so on.
+        The parts depend on each other in nothing.
         """

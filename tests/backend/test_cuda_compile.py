@@ -21,7 +21,6 @@ def test_the_elementwise_kernels_compile(arch, dtype):
 
 #: Every kernel of a source, with the numbers it is a template over beside the dtype.
 LANES = (1, 2, 4, 8, 16, 32)
-ACTIVATIONS = ("Sigmoid", "Tanh", "Relu")
 SOURCES = {
     "rows": [
         f"{name}<{{T}}, {lanes}>"
@@ -33,8 +32,7 @@ SOURCES = {
     ]
     + ["total<{T}>"],
     "columns": [
-        f"{kernel}{types}>"
-        for kernel in ("column_sum<", *(f"activation_backward<{F}, " for F in ACTIVATIONS))
+        f"column_sum<{types}>"
         for types in ("{T}, {T}, 32", "{T}, {T}, 8", "__half, float, 8", "__nv_bfloat16, float, 8")
     ]
     + ["column_sum<float, __half, 32>", "column_sum<float, __nv_bfloat16, 32>"],
@@ -61,6 +59,16 @@ def test_generated_kernels_compile(arch, cuda_host, seed):
     program = cuda_host.random_program(seed)
     for parts, index in ((1, "uint32"), (6, "uint64")):
         compiled(writing.complete(program, parts), arch, f"elements<{index}>")
+
+
+@pytest.mark.parametrize("seed", range(100, 106))
+def test_generated_sums_compile(arch, cuda_host, seed):
+    from portagrad_cupy import writing
+
+    program = cuda_host.random_program(seed, sums=True)
+    source = writing.complete(program, 2)
+    for template in ("uint32, 32, true", "uint32, 8, false", "uint64, 8, false"):
+        compiled(source, arch, f"elements<{template}>")
 
 
 def test_the_largest_groups_compile(arch):

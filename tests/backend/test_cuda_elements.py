@@ -58,6 +58,22 @@ def test_several_parts_are_one_launch(programs, cuda_host, cuda_compiler, seed):
             same(next(made), expected, TOLERANCE[program.operands[0].dtype])
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_sums_over_rows(cuda_host, cuda_compiler, seed):
+    """Beside what is added up, or alone; of several parts; more rows than there are shares."""
+    program = cuda_host.random_program(100 + seed, sums=True)
+    if seed % 2:
+        program = Program(program.rank, program.operands, program.instructions, (), program.sums)
+    sizes = [(4, 3, 40)[-program.rank :], (2, 5, 3)[-program.rank :]]
+    parts = [cuda_host.random_part(program, axes, i) for i, axes in enumerate(sizes)]
+    made = iter(cuda_compiler.launch(program, parts))
+    for part in parts:
+        for expected, found in zip(cuda_host.evaluated(program, part), made, strict=False):
+            same(found, expected, 4 * TOLERANCE[program.operands[0].dtype])
+    assert program.sums
+    assert next(made, None) is None
+
+
 def alone(dtype):
     """A program with every function there is for a dtype, and what each is of."""
     kind = writing.KINDS[dtype]

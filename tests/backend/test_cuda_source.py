@@ -89,47 +89,26 @@ def rows(tmp_path_factory):
     return run
 
 
-#: The kernels of columns.cu: what they take before the sums.
-COLUMNS = {
-    "column_sum<": "const {T} *x",
-    **{
-        f"activation_backward<{F}, ": "const {T} *g, const {T} *y, {T} *dx"
-        for F in ("Sigmoid", "Tanh", "Relu")
-    },
-}
-
-
-def plain_name(kernel, kind, height):
-    return "".join(each if each.isalnum() else "_" for each in f"{kernel}{kind}{height}")
-
-
 @pytest.fixture(scope="module")
 def columns(tmp_path_factory):
-    """run(kernel, height, dtype, *arrays, rows, columns, part, parts)."""
-    calls = []
-    for kernel, arrays in COLUMNS.items():
-        for kind in TYPES:
-            for height in (8, 32):
-                given = arrays.format(T=kind)
-                named = ", ".join(each.split("*")[1] for each in given.split(","))
-                calls.append(
-                    f"void {plain_name(kernel, kind, height)}({given}, {kind} *sums,"
-                    f" long long rows, long long columns, long long part, long long parts) {{"
-                    f" launch({{unsigned(columns + 31) / 32, unsigned(parts), 1}},"
-                    f" {{32, {height}, 1}}, {kernel}{kind}, {kind}, {height}>, {named}, sums, rows,"
-                    f" int(columns), part); }}"
-                )
+    """run(height, dtype, x, sums, rows, columns, part, parts)."""
+    calls = [
+        f"void column_sum_{T}_{height}(const {T} *x, {T} *sums, long long rows, long long columns,"
+        f" long long part, long long parts) {{ launch({{unsigned(columns + 31) / 32,"
+        f" unsigned(parts), 1}}, {{32, {height}, 1}}, column_sum<{T}, {T}, {height}>, x, sums,"
+        f" rows, int(columns), part); }}"
+        for T in TYPES
+        for height in (8, 32)
+    ]
     library = build(tmp_path_factory.mktemp("columns"), "columns", calls)
 
-    def run(kernel, height, dtype, *arguments):
-        kind = {np.float32: "float", np.float64: "double"}[dtype]
-        passed = [
-            ctypes.c_void_p(each.ctypes.data)
-            if isinstance(each, np.ndarray)
-            else ctypes.c_longlong(each)
-            for each in arguments
-        ]
-        getattr(library, plain_name(kernel, kind, height))(*passed)
+    def run(height, dtype, x, sums, *sizes):
+        kind = "float" if dtype is np.float32 else "double"
+        getattr(library, f"column_sum_{kind}_{height}")(
+            ctypes.c_void_p(x.ctypes.data),
+            ctypes.c_void_p(sums.ctypes.data),
+            *map(ctypes.c_longlong, sizes),
+        )
 
     return run
 
@@ -205,36 +184,11 @@ def test_column_sums(columns, shape, dtype):
     x = np.random.default_rng(0).normal(size=shape).astype(dtype)
     parts = -(-shape[0] // 8)
     partial, sums = np.zeros((parts, shape[1]), dtype), np.zeros(shape[1], dtype)
-    columns("column_sum<", 8, dtype, x, partial, *shape, 8, parts)
-    columns("column_sum<", 32, dtype, partial, sums, parts, shape[1], parts, 1)
+    columns(8, dtype, x, partial, *shape, 8, parts)
+    columns(32, dtype, partial, sums, parts, shape[1], parts, 1)
     check(sums, x.sum(axis=0), dtype, absolute=10)
-    columns("column_sum<", 32, dtype, x, sums, *shape, shape[0], 1)
+    columns(32, dtype, x, sums, *shape, shape[0], 1)
     check(sums, x.sum(axis=0), dtype, absolute=10)
-
-
-@each_dtype
-@pytest.mark.parametrize("shape", [(1, 1), (37, 5), (20, 70)])
-@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
-def test_an_activation_pulled_back_and_summed(columns, activation, shape, dtype):
-    random = np.random.default_rng(0)
-    g = random.normal(size=shape).astype(dtype)
-    y = getattr(kernels, activation).body(random.normal(size=shape).astype(dtype))
-    expected = getattr(kernels, f"{activation}_backward").body(g, y)
-    kernel = f"activation_backward<{activation.title()}, "
-    parts = -(-shape[0] // 8)
-    for height, part, count in ((8, 8, parts), (32, shape[0], 1)):
-        dx, sums = np.full_like(g, -1), np.zeros((count, shape[1]), dtype)
-        columns(kernel, height, dtype, g, y, dx, sums, *shape, part, count)
-        check(dx, expected, dtype, absolute=1)
-        check(sums.sum(axis=0), expected.sum(axis=0), dtype, absolute=10)
-
-
-def test_relu_is_exactly_0_where_it_was(columns):
-    g = np.array([[inf, -inf, 2.0]], np.float32)
-    y, dx, sums = np.array([[0, 0, 1]], np.float32), np.ones_like(g), np.ones(3, np.float32)
-    columns("activation_backward<Relu, ", 8, np.float32, g, y, dx, sums, 1, 3, 1, 1)
-    assert dx.tolist() == [[0, 0, 2]]
-    assert sums.tolist() == [0, 0, 2]
 
 
 def check(found, expected, dtype, absolute=0):

@@ -60,9 +60,32 @@ def test_broadcasting(compiler, shape):
 
 def test_what_is_not_covered_is_a_call(compiler):
     def f(x: Any) -> Any:
-        return xp.sum(xp.remainder(x * x + 1.0, 2.0) * x + x, axis=0)
+        return xp.sum(xp.remainder(x * x + 1.0, 2.0) * x + x, axis=1)
 
     assert names(plan(f, normal(4, 6))) == ["fused", "remainder", "fused", "sum"]
+
+
+@pytest.mark.parametrize("shape", [(5, 8), (40, 3), (2, 7, 33), (1, 4)])
+def test_sums_over_rows_are_made_by_the_kernel_that_makes_what_is_added_up(compiler, shape):
+    def f(x: Any, y: Any) -> Any:
+        g = kernels.tanh_backward(x, y)
+        h = g * 2.0
+        return g, kernels.linear_bias_backward(g), xp.sum(h, axis=tuple(range(x.ndim - 1)))
+
+    graph = plan(f, normal(*shape), normal(*shape, seed=1))
+    if shape[0] == 1:
+        assert "linear_bias_backward" in names(graph)  # one row is no sum
+    else:
+        assert names(graph) == ["fused"]
+        assert len(groups(graph)[0].program.sums) == 2
+
+
+def test_what_needs_a_sum_comes_after_it(compiler):
+    def f(x: Any) -> Any:
+        y = xp.exp(x) * x
+        return y - xp.sum(y, axis=0)
+
+    assert names(plan(f, normal(6, 5))) == ["fused", "subtract"]
 
 
 def test_a_single_operation_stays_the_librarys(compiler):

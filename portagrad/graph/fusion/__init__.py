@@ -29,7 +29,7 @@ def fused(graph: Graph) -> Graph:
     compiler = backend.elementwise
 
     covers = functools.cache(functools.partial(covered, compiler))
-    graph = expanded(free_first(graph), backend, covers)
+    graph = expanded(free_first(graph, compiler), backend, covers)
     operations = [
         each if isinstance(each, Operation) else _launch(compiler, each)
         for each in launches(units(graph, compiler, covers))

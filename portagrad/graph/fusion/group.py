@@ -24,7 +24,8 @@ class Fused:
     def evaluate(self, values: Any, static: dict[str, Any]) -> list[Any]:
         """Launch it. `static["into"]` says which operand's memory a result is written to."""
         into = static.get("into", {})
-        operands, results = len(self.program.operands), len(self.program.results)
+        program = self.program
+        operands, made = len(program.operands), len(program.results) + len(program.sums)
         parts = [
             Part(
                 values[i * operands : (i + 1) * operands],
@@ -32,7 +33,7 @@ class Fused:
                 piece.axes,
                 [
                     values[into[r]] if r in into else None
-                    for r in range(i * results, (i + 1) * results)
+                    for r in range(i * made, i * made + len(program.results))
                 ],
             )
             for i, piece in enumerate(self.parts)
@@ -45,10 +46,12 @@ class Fused:
         Then every element of the target has been read when the result's is written.
         """
         for piece in self.parts:
+            if result in piece.results and target.shape != piece.shape:
+                return False  # a sum
             for x, operand in zip(piece.operands, self.program.operands):
                 if x not in shared:
                     continue
-                same = x is target and result in piece.results and target.shape == piece.shape
+                same = x is target and result in piece.results
                 if not same or not operand.axes or not all(operand.axes):
                     return False
         return True

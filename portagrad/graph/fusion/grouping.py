@@ -8,12 +8,13 @@ same to different arrays, as an optimizer's updates do, are one launch together.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 
 from portagrad.backend import ElementwiseCompiler
 from portagrad.backend.elementwise import Program
 from portagrad.graph.draws import Draw
-from portagrad.graph.fusion.programs import Piece, pieces
+from portagrad.graph.fusion.programs import Piece, pieces, summed
 from portagrad.graph.graph import Graph, NumberFunction, Operation, Value
 from portagrad.graph.host.steps import Slot, Step
 from portagrad.graph.host.units import Group, in_units
@@ -30,15 +31,16 @@ PRODUCTS = ("matmul", "linear", "tensordot", "vecdot", "einsum")
 REPEATED = 32
 
 
-def free_first(graph: Graph) -> Graph:
+def free_first(graph: Graph, compiler: ElementwiseCompiler) -> Graph:
     """The graph with what costs a device nothing as early as it can be: it must divide no group.
 
-    That is what Python makes of numbers, and other looks at the same memory.
+    That is what Python makes of numbers, other looks at the same memory, and sums that come
+    with what is added up.
     """
     made: dict[Value, int] = {}
     order: list[tuple[int, bool, int, Operation]] = []
     for i, o in enumerate(graph.operations):
-        free = o.name in VIEWS or o.name == "getitem"
+        free = o.name in VIEWS or o.name == "getitem" or summed(compiler, o)
         if isinstance(o.function, NumberFunction):
             free = not isinstance(o.function, Draw)
         place = max((made.get(v, -1) for v in o.values), default=-1) if free else i
@@ -52,7 +54,7 @@ def units(
     graph: Graph, compiler: ElementwiseCompiler, covers: Callable[[Operation], bool]
 ) -> list[Unit]:
     """The graph's operations in an order in which they can run, some of them in programs."""
-    steps, of = _steps(graph, covers)
+    steps, of = _steps(graph, covers, functools.partial(summed, compiler))
     found = in_units(steps, 1)
     makers = {v: o for o in graph.operations if covers(o) for v in o.outputs}
 
@@ -111,7 +113,7 @@ def _noted(o: Operation, needed: set[Value]) -> bool:
 
 
 def _steps(
-    graph: Graph, covers: Callable[[Operation], bool]
+    graph: Graph, covers: Callable[[Operation], bool], sums: Callable[[Operation], bool]
 ) -> tuple[list[Step], dict[Step, Operation]]:
     """The operations as the host's executor sees them."""
     slots: dict[Value, Slot] = {}
@@ -124,8 +126,10 @@ def _steps(
             slots.update((v, Slot("view", v.shape, v.dtype, base=out)) for v in o.outputs)
         else:
             out = slots[o.output] = Slot("made", o.output.shape, o.output.dtype)
-        kind = "elementwise" if covers(o) else "call"
-        if isinstance(o.function, NumberFunction):
+        kind = "elementwise" if covers(o) else "sum" if sums(o) else "call"
+        if kind == "sum":
+            pass
+        elif isinstance(o.function, NumberFunction):
             kind = "number"
         elif any(word in o.name for word in PRODUCTS):
             kind = "dot"

@@ -27,6 +27,7 @@ class Piece:
 
     program: Program
     operands: list[Value]
+    #: What it makes: results, and then sums.
     results: list[Value]
     #: The shape of the results, and the lengths of its axes after merging.
     shape: tuple[int, ...]
@@ -102,6 +103,23 @@ class Translation:
 
 
 Rule = Callable[[Translation, Operation, str], int]
+
+
+def summed(compiler: ElementwiseCompiler, o: Operation) -> bool:
+    """Is it a sum over all axes but the last, that a program may make beside what it is of?"""
+    x = o.inputs[0] if o.inputs else None
+    if not compiler.most_sums or type(x) is not Value or o.several or len(x.shape) < 2:
+        return False
+    if o.output.shape != x.shape[-1:] or o.output.dtype != x.dtype or x.shape[-1] < 2:
+        return False
+    if "float" not in dtype_name(x.dtype) or x.size == x.shape[-1]:
+        return False
+    if o.name == "linear_bias_backward":
+        return True
+    axis = o.static.get("axis")
+    axes = {a % len(x.shape) for a in (axis if isinstance(axis, tuple) else (axis or 0,))}
+    plain = o.static.get("dtype") is None and not o.static.get("keepdims", False)
+    return o.name == "sum" and plain and axis is not None and axes == set(range(len(x.shape) - 1))
 
 
 def covered(compiler: ElementwiseCompiler, o: Operation) -> bool:
@@ -220,9 +238,10 @@ def pieces(
         while True:
             head, tail = rest[:count], rest[count:]
             needed = wanted | {v for o in tail for v in o.values}
-            results = [o.output for o in head if o.output in needed]
-            piece = _piece(compiler, [*before(head), *head], shape, results)
-            if count == 1 or len(piece.operands) + len(results) <= compiler.most_arrays:
+            piece = _piece(compiler, before(head), head, shape, needed)
+            arrays = len(piece.operands) + len(piece.results)
+            fits = len(piece.program.sums) <= compiler.most_sums
+            if count == 1 or (fits and arrays <= compiler.most_arrays):
                 break
             count //= 2
         found.append(piece)
@@ -236,14 +255,19 @@ MOST_OPERATIONS = 256
 
 def _piece(
     compiler: ElementwiseCompiler,
+    before: Sequence[Operation],
     operations: Sequence[Operation],
     shape: tuple[int, ...],
-    results: list[Value],
+    needed: set[Value],
 ) -> Piece:
     t = Translation(compiler)
-    for o in operations:
+    elements = [o for o in operations if o.output.shape == shape]
+    for o in (*before, *elements):
         t.operation(o)
-    axes, lengths = _merged([x.shape for x, _ in t.operands], shape)
+    adding = [o for o in operations if o.output.shape != shape]
+    results = [o.output for o in elements if o.output in needed]
+    added = [t.value(o.inputs[0], dtype_name(o.output.dtype)) for o in adding]
+    axes, lengths = _merged([x.shape for x, _ in t.operands], shape, bool(adding))
     count = len(t.operands)
 
     def number(v: int) -> int:
@@ -261,19 +285,23 @@ def _piece(
                 for i in t.instructions
             ),
             tuple(number(t.made[v]) for v in results),
+            tuple(map(number, added)),
         ),
         [x for x, _ in t.operands],
-        results,
+        [*results, *(o.output for o in adding)],
         shape,
         lengths,
-        list(operations),
+        [*before, *operations],
     )
 
 
 def _merged(
-    shapes: Sequence[tuple[int, ...]], shape: tuple[int, ...]
+    shapes: Sequence[tuple[int, ...]], shape: tuple[int, ...], columns: bool
 ) -> tuple[list[tuple[bool, ...]], tuple[int, ...]]:
-    """Which of the axes each operand has, and the axes' lengths, neighbours alike put together."""
+    """Which of the axes each operand has, and the axes' lengths, neighbours alike put together.
+
+    The last axis stays by itself where there are `columns` to add up.
+    """
     patterns: list[tuple[bool, ...]] = []
     lengths: list[int] = []
     for axis, length in enumerate(shape):
@@ -281,7 +309,8 @@ def _merged(
             continue
         own = [axis - len(shape) + len(s) for s in shapes]
         pattern = tuple(a >= 0 and s[a] == length for a, s in zip(own, shapes))
-        if patterns and patterns[-1] == pattern:
+        alone = columns and axis == len(shape) - 1
+        if patterns and patterns[-1] == pattern and not alone:
             lengths[-1] *= length
         else:
             patterns.append(pattern)

@@ -28,14 +28,14 @@ template <typename Kernel, typename... Arguments>
 void launch(Index grid, Index block, Kernel kernel, Arguments... arguments) {
     blockDim = block, gridDim = grid;
     const unsigned size = block.x * block.y;
-    for (unsigned y = 0; y < grid.y; y++)
-        for (unsigned x = 0; x < grid.x; x++) {
+    for (unsigned z = 0; z < grid.z; z++)
+        for (unsigned y = 0; y < grid.y; y++) for (unsigned x = 0; x < grid.x; x++) {
             std::barrier<> barrier(size);
             everyone = &barrier;
             std::vector<std::thread> threads;
             for (unsigned t = 0; t < size; t++)
                 threads.emplace_back([=, &barrier] {
-                    threadIdx = {t % block.x, t / block.x, 0}, blockIdx = {x, y, 0};
+                    threadIdx = {t % block.x, t / block.x, 0}, blockIdx = {x, y, z};
                     kernel(arguments...);
                     barrier.arrive_and_drop();
                 });

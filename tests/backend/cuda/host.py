@@ -17,7 +17,7 @@ from portagrad_cupy import writing
 
 HERE = Path(__file__).parent
 INDEX_TYPES = ("uint32", "uint64")
-FLAGS = ("-std=c++20", "-O1", "-ffp-contract=off", "-w", "-shared", "-fPIC")
+FLAGS = ("-std=c++20", "-O1", "-ffp-contract=off", "-w", "-shared", "-fPIC", "-pthread")
 
 
 class Compiler(writing.CudaWriter):
@@ -37,10 +37,17 @@ class Compiler(writing.CudaWriter):
 
         return run
 
-    def launch(self, program: Program, parts: Sequence[Part], index: str = "") -> list[Any]:
-        """Run a program as a GPU would; `index` is the type that counts the elements."""
+    def launch(
+        self, program: Program, parts: Sequence[Part], index: str = "", shares: int = 3
+    ) -> list[Any]:
+        """Run a program as a GPU would.
+
+        `index` is the type that counts the elements; `shares`, among how many blocks the rows
+        of a sum are shared. What they leave is added up by NumPy.
+        """
         self.launches += 1
         results: list[Any] = []
+        sums: list[tuple[Any, Any]] = []
         kept: list[Any] = []
         addresses = []
         for part in parts:
@@ -53,13 +60,20 @@ class Compiler(writing.CudaWriter):
                 new(part, program.dtype(v)) if into is None else into
                 for v, into in zip(program.results, part.into, strict=True)
             ]
+            added = [new_sum(part, program.dtype(v), shares) for v in program.sums]
             kept.append(given)
-            results += made
-            addresses.append([x.ctypes.data for x in (*given, *map(plain, made))])
+            sums += added
+            results += [*made, *(whole for whole, _ in added)]
+            written = [*given, *map(plain, made), *(each for _, each in added)]
+            addresses.append([plain(x).ctypes.data for x in written])
         words = writing.packed(program, parts, addresses)
         self.prepare([(program, len(parts))])
         function = self.functions[program, len(parts)][index or writing.index_type(parts)]
-        function(ctypes.c_void_p(words.ctypes.data), *writing.grid(program, words))
+        across = max((-(-part.axes[-1] // 32) for part in parts if part.axes), default=1)
+        grid = (across, shares) if program.sums else writing.grid(program, words)
+        function(ctypes.c_void_p(words.ctypes.data), *grid)
+        for whole, each in sums:
+            plain(whole)[...] = each.sum(axis=0)
         return results
 
     def prepare(self, wanted: Sequence[tuple[Program, int]]) -> None:
@@ -67,17 +81,22 @@ class Compiler(writing.CudaWriter):
         missing = [pair for pair in wanted if pair not in self.functions]
         if not missing:
             return
-        text = [f'#include "{HERE / "words.h"}"']
+        threads = any(program.sums for program, _ in missing)
+        text = [f'#include "{HERE / ("emulation.h" if threads else "words.h")}"']
+        if not threads:  # what no kernel here calls, but names
+            text += ["#define __shared__ static", "inline void __syncthreads() {}"]
         for name in ("wide.cuh", "elements.cuh"):
             lines = writing.text(name).splitlines()
             text += [line for line in lines if not line.startswith("#include")]
         for n, pair in enumerate(missing):
             text += [f"namespace program{n} {{", writing.written(*pair), 'extern "C" {']
             for i, kind in enumerate(INDEX_TYPES):
+                call = f"launch_in_turn({{x, y, 1}}, {{{writing.THREADS}, 1, 1}}, elements<{kind}>"
+                if pair[0].sums:
+                    call = f"launch({{x, y, {pair[1]}}}, {{32, 8, 1}}, elements<{kind}, 8, false>"
                 text.append(
                     f"void run{n}_{i}(const Parts *parts, unsigned x, unsigned y) {{"
-                    f" launch_in_turn({{x, y, 1}}, {{{writing.THREADS}, 1, 1}}, elements<{kind}>,"
-                    f" *parts); }}"
+                    f" {call}, *parts); }}"
                 )
             text.append("}}")
         library = self._library("\n".join(text))
@@ -102,6 +121,13 @@ def plain(x: Any) -> Any:
     return getattr(x, "_array", x)
 
 
+def new_sum(part: Part, dtype: str, shares: int) -> tuple[Any, Any]:
+    """Room for a sum, and for what blocks have of it."""
+    wide = "float32" if dtype in ("float16", "bfloat16") else dtype
+    whole = new(Part(part.operands, part.shape[-1:], (), ()), dtype)
+    return whole, np.full((shares, part.shape[-1]), np.nan, wide)
+
+
 def new(part: Part, dtype: str) -> Any:
     """A result in the library and on the device of the operands."""
     like = next((x for x in part.operands if hasattr(x, "_array")), None)
@@ -120,10 +146,10 @@ SMOOTH = {
 COMPARISONS = ("less", "less_equal", "greater", "greater_equal", "equal", "not_equal")
 
 
-def random_program(seed: int) -> Program:
+def random_program(seed: int, sums: bool = False) -> Program:
     """A program of a dozen instructions on arrays that are broadcast in several ways."""
     random = np.random.default_rng(seed)
-    rank = int(random.integers(1, 4))
+    rank = int(random.integers(1 + sums, 4))
     main = str(random.choice(FLOATS))
     operands = [Operand(main, (True,) * rank)]
     for _ in range(int(random.integers(1, 5))):
@@ -157,7 +183,8 @@ def random_program(seed: int) -> Program:
             add(str(random.choice(SMOOTH[count])), tuple(pick(main) for _ in range(count)), main)
     last = len(dtypes) - 1
     results = {last, *map(int, random.integers(len(operands), last + 1, 2))}
-    return Program(rank, tuple(operands), tuple(made), tuple(sorted(results)))
+    added = [i for i in sorted(results) if dtypes[i] == main] if sums else []
+    return Program(rank, tuple(operands), tuple(made), tuple(sorted(results)), tuple(added or []))
 
 
 def random_part(program: Program, axes: tuple[int, ...], seed: int) -> Part:
@@ -198,7 +225,12 @@ def evaluated(program: Program, part: Part) -> list[Any]:
                 out = getattr(np, NAMES.get(i.name, i.name))(*given)
             values.append(np.asarray(out).astype(dtype))
         narrow = [values[v].astype(program.dtype(v)) for v in program.results]
-    return [np.broadcast_to(x, part.shape) for x in narrow]
+        added = [np.broadcast_to(values[v], part.shape) for v in program.sums]
+        rows = tuple(range(len(part.shape) - 1))
+        columns = [
+            np.sum(x, axis=rows).astype(program.dtype(v)) for x, v in zip(added, program.sums)
+        ]
+    return [*(np.broadcast_to(x, part.shape) for x in narrow), *columns]
 
 
 #: What NumPy 1 and 2 both call a function.
