@@ -8,7 +8,8 @@ from typing import Any
 import cupy
 import numpy
 
-from portagrad.backend import Capturing
+from portagrad.backend import Capturing, active_line
+from portagrad.errors import JitError
 
 
 class CudaGraphs(Capturing):
@@ -29,6 +30,9 @@ class CudaGraphs(Capturing):
             # Kernels are compiled, plans made, and the pool gets as much memory as the capture
             # will ask of it: none of that may happen while capturing.
             made = work()
+            device = cupy.cuda.runtime.getDevice()
+            for x in made:
+                _refuse_elsewhere(x.data.device_id, device)
             del made
             restore()
             stream.synchronize()
@@ -37,7 +41,7 @@ class CudaGraphs(Capturing):
                 outputs = work()
             finally:
                 graph = stream.end_capture()
-        return _Launch(graph, pool, stream), outputs
+        return _Launch(graph, pool, stream, device), outputs
 
     def address(self, x: Any) -> int:
         return int(x.data.ptr)
@@ -58,10 +62,23 @@ class CudaGraphs(Capturing):
 class _Launch:
     """Queues a graph on the current stream, and keeps what it works in."""
 
-    def __init__(self, graph: Any, pool: Any, stream: Any) -> None:
+    def __init__(self, graph: Any, pool: Any, stream: Any, device: int) -> None:
         self.graph = graph
+        self.device = device
         #: The pool, and the stream, whose workspace the products use.
         self.kept = pool, stream
 
     def __call__(self) -> None:
+        _refuse_elsewhere(self.device, cupy.cuda.runtime.getDevice())
         self.graph.launch(cupy.cuda.get_current_stream())
+
+
+def _refuse_elsewhere(home: int, current: int) -> None:
+    """A graph holds what one card's stream was given: work on another card is not in it."""
+    if home != current:
+        raise JitError(
+            f"jit: the arrays are on cuda:{home}, and CuPy's current device is cuda:{current}, "
+            f"whose work would be captured. Make cuda:{home} the current one, with "
+            f'portagrad.set_backend("cupy", device="cuda:{home}") or a use_backend around the '
+            f"call. {active_line()}"
+        )

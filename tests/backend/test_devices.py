@@ -10,7 +10,7 @@ import portagrad as pg
 from portagrad import array_api as xp
 from portagrad.backend import Backend, UnknownDeviceError, backend_of, register_backend
 from portagrad.backend.dispatch import forget_types
-from portagrad.errors import MixedBackendsError, OutOfMemoryError
+from portagrad.errors import JitError, MixedBackendsError, OutOfMemoryError
 from tests.backend import two_cards
 from tests.backend.two_cards import Cards
 
@@ -305,6 +305,42 @@ def test_products_follow_the_current_stream_with_a_workspace_of_its_own(cards, m
     assert multiply.product(x, x) is None
     for name in ("portagrad_cupy.cublaslt", "portagrad_cupy.cublaslt.multiply"):
         sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def graphs(cards, monkeypatch):
+    monkeypatch.delitem(sys.modules, "portagrad_cupy.graphs", raising=False)
+    from portagrad_cupy.graphs import CudaGraphs
+
+    yield CudaGraphs()
+    sys.modules.pop("portagrad_cupy.graphs", None)
+
+
+def test_a_graph_is_launched_on_the_stream_that_is_current_then(cards, graphs):
+    x = pg.asarray(np.ones(3), backend="cupy")
+    before = Cards.streams[0].name
+    launch, (y,) = graphs.capture(lambda: [xp.exp(x)], lambda: None)
+    names = [entry[0] for entry in Cards.queued]
+    assert names == ["record", "wait", "synchronize", "begin", "end"]
+    assert Cards.queued[0][2] == before
+    assert {entry[-1] for entry in Cards.queued[1:]} == {"of a capture"}
+    assert where(y) == 0
+    with two_cards.Stream("of the user"):
+        launch()
+    launch()
+    assert Cards.queued[-2:] == [("launch", "of the user"), ("launch", before)]
+
+
+def test_work_of_another_card_is_not_taken_for_captured(cards, graphs):
+    """It would run at once, and a replay would leave old numbers."""
+    x = pg.asarray(np.ones(3), backend="cupy", device="cuda:1")
+    with pytest.raises(JitError, match=r"arrays are on cuda:1.*current device is cuda:0.*Make"):
+        graphs.capture(lambda: [xp.exp(x)], lambda: None)
+    with pg.use_backend("cupy", device="cuda:1"):
+        launch, _ = graphs.capture(lambda: [xp.exp(x)], lambda: None)
+        launch()
+    with pytest.raises(JitError, match="use_backend around"):
+        launch()
 
 
 def test_one_card_wraps_nothing(cards):

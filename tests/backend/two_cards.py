@@ -78,7 +78,7 @@ class Device:
 
 
 class Stream:
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str = "of a capture", non_blocking: bool = False) -> None:
         self.name, self.ptr = name, fresh()
         self._before: list[tuple[int, Stream]] = []
 
@@ -98,6 +98,18 @@ class Stream:
 
     def wait_event(self, event: str) -> None:
         Cards.queued.append(("wait", event, self.name))
+
+    def synchronize(self) -> None:
+        Cards.queued.append(("synchronize", self.name))
+
+    def begin_capture(self) -> None:
+        Cards.queued.append(("begin", self.name))
+
+    def end_capture(self) -> Any:
+        Cards.queued.append(("end", self.name))
+        return SimpleNamespace(
+            launch=lambda stream: Cards.queued.append(("launch", stream.name)),
+        )
 
 
 class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
@@ -251,6 +263,8 @@ def cupy() -> ModuleType:
         alloc=lambda size: SimpleNamespace(ptr=fresh(), device_id=Cards.current, size=size),
         Device=Device,
         Stream=Stream,
+        MemoryPool=lambda: SimpleNamespace(malloc=None),
+        using_allocator=contextlib.nullcontext,
         UnownedMemory=int,
         get_current_stream=lambda index=-1: Cards.streams[Cards.current if index < 0 else index],
         runtime=SimpleNamespace(
