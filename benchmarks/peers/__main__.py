@@ -36,6 +36,13 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--seconds", type=float, default=0.1, help="of each library in a round; default 0.1"
     )
+    parser.add_argument(
+        "--python",
+        nargs="+",
+        default=[],
+        metavar="LIBRARY=PATH",
+        help="another interpreter for a library, as in advect=.venv312/bin/python",
+    )
     parser.add_argument("--json", type=Path, help="write everything measured to this file")
     parser.add_argument("--plot", type=Path, help="write the picture: .png, .svg or .pdf")
     options = parser.parse_args(arguments)
@@ -48,6 +55,8 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
             "no workload has such a name; all of them: "
             + "; ".join(each.name for each in WORKLOADS)
         )
+    if not all("=" in each for each in options.python):
+        parser.error("--python takes LIBRARY=PATH, as in advect=.venv312/bin/python")
     if options.rounds < 2:
         parser.error("--rounds must be 2 or more: there are no quartiles of one")
     return options
@@ -66,6 +75,7 @@ def main(options: argparse.Namespace) -> None:
                 threads=options.threads,
                 rounds=options.rounds,
                 seconds=options.seconds,
+                pythons=dict(each.split("=", 1) for each in options.python),
             )
     print(f"\n{processor()}, {options.threads} thread(s); time over numpy hand's, medians.")
     for part in options.parts:

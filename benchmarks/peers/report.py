@@ -79,6 +79,8 @@ STYLES = {
     "jax_jit": (ORANGE, "D"),
     "hips_autograd": ("#6b46c1", "o"),
     "mygrad_eager": ("#2f855a", "o"),
+    "advect_eager": ("#97266d", "o"),
+    "advect_staged": ("#97266d", "D"),
 }
 
 

@@ -7,7 +7,7 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median, quantiles
@@ -35,6 +35,8 @@ LIBRARIES = (
     "jax_jit",
     "hips_autograd",
     "mygrad_eager",
+    "advect_eager",
+    "advect_staged",
 )
 PARTS = ("step", "backward")
 
@@ -61,10 +63,10 @@ class Row:
 class Worker:
     """A peer's process."""
 
-    def __init__(self, library: str, threads: int) -> None:
+    def __init__(self, library: str, threads: int, python: str = sys.executable) -> None:
         environment = {k: v for k, v in os.environ.items() if k not in PINS}
         environment |= dict.fromkeys((*THREADS, "NUMEXPR_NUM_THREADS"), str(threads))
-        command = [sys.executable, "-m", "benchmarks.peers.worker", library]
+        command = [python, "-m", "benchmarks.peers.worker", library]
         if library.startswith("jax") and hasattr(os, "sched_setaffinity"):
             # XLA has no switch for its threads: it takes as many as there are cores to run on.
             cores = ",".join(map(str, sorted(os.sched_getaffinity(0))[:threads]))
@@ -109,9 +111,17 @@ def measure(
     threads: int,
     rounds: int,
     seconds: float,
+    pythons: Mapping[str, str] | None = None,
 ) -> Iterator[Row]:
-    """Time every library on a workload, in rounds of `seconds` for each; a row for each."""
-    workers = [Worker(library, threads) for library in libraries]
+    """Time every library on a workload, in rounds of `seconds` for each; a row for each.
+
+    `pythons` has the interpreters of libraries, by their first word, that need another one.
+    """
+    others = pythons or {}
+    workers = [
+        Worker(library, threads, others.get(library.partition("_")[0], sys.executable))
+        for library in libraries
+    ]
     try:
         calls: dict[str, int] = {}
         for worker in workers:  # one after the other: nobody compiles while another one measures

@@ -15,7 +15,12 @@ if jit is None:
 
 
 class Mlp(eager.Mlp):
-    """A step of training: the network and the optimizer are found by closure."""
+    """A step of training: the network and the optimizer are found by closure.
+
+    It is one plan, with no backward apart.
+    """
+
+    forward, backward = Peer.forward, Peer.backward
 
     def __init__(self, workload: Workload, data: Data) -> None:
         super().__init__(workload, data)
