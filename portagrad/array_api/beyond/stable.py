@@ -22,6 +22,7 @@ def logsumexp(x: Array, /, *, axis: Axis = None, keepdims: bool = False) -> Arra
     is softmax(x).
     """
     (x,) = floating(x)
+    xp = array_namespace(x)
     if 0 in x.shape:
         return xp.sum(x, axis=axis, keepdims=keepdims) - math.inf
     largest = xp.max(x, axis=axis, keepdims=True)
@@ -46,6 +47,7 @@ def sinc(x: Array, /) -> Array:
     Near 0 it is its power series: the quotient's derivatives are differences of
     large numbers there.
     """
+    xp = array_namespace(x)
     t = x * math.pi
     near = xp.abs(t) < 1
     square = xp.where(near, t, 0.0) ** 2
@@ -69,6 +71,7 @@ def ratio(x: Array, y: Array, /) -> Array:
 @kernel
 def times_log(x: Array, y: Array, /) -> Array:
     """xlogy of two arrays."""
+    xp = array_namespace(x, y)
     nothing = xp.logical_and(xp.equal(x, 0), xp.logical_not(xp.isnan(y)))
     return xp.where(nothing, 0.0, x * xp.log(xp.where(nothing, 1.0, y)))
 
@@ -115,6 +118,7 @@ def odds(x: Array, /) -> Array:
 @kernel
 def softplus(x: Array, /) -> Array:
     """log(1 + exp(x)); its derivative is the logistic function."""
+    xp = array_namespace(x)
     return xp.logaddexp(x, xp.zeros_like(x))
 
 
