@@ -99,7 +99,8 @@ def test_what_was_recorded_survives_the_process(tmp_path):
     """A fault on the device ends it in the middle of a test, or of a line."""
     lines = tmp_path / "answer.lines"
     recorder = Recorder(lines)
-    recorder.pytest_collection_finish(SimpleNamespace(items=[1, 2, 3]))
+    items = [SimpleNamespace(nodeid=name) for name in "abc"]
+    recorder.pytest_collection_finish(SimpleNamespace(items=items))
     recorder.pytest_runtest_logstart("a")
     recorder.pytest_runtest_logreport(Report("a", "passed"))
     recorder.pytest_runtest_logstart("b")
@@ -125,9 +126,18 @@ def test_the_recorder_stops_at_its_time_and_not_before():
 
 def test_what_says_most_comes_first():
     names = ["tests/derivatives/test_table.py::a", "tests/kernels/t.py::b", "tests/backend/t.py::c"]
-    items = [SimpleNamespace(nodeid=name) for name in names]
-    Recorder().pytest_collection_modifyitems(items)
-    assert [each.nodeid for each in items] == names[::-1]
+    session = SimpleNamespace(items=[SimpleNamespace(nodeid=name) for name in names])
+    Recorder().pytest_collection_finish(session)
+    assert [each.nodeid for each in session.items] == names[::-1]
+
+
+def test_shares_are_all_of_the_tests_and_none_twice():
+    found = []
+    for number in range(3):
+        session = SimpleNamespace(items=[SimpleNamespace(nodeid=str(n)) for n in range(10)])
+        Recorder(shard=(number, 3)).pytest_collection_finish(session)
+        found += [each.nodeid for each in session.items]
+    assert sorted(found, key=int) == list(map(str, range(10)))
 
 
 # --- parts in processes ----------------------------------------------------------
@@ -152,16 +162,50 @@ def test_a_part_that_crashes_is_told(script):
     assert parts.in_a_process("benchmark", 60) == {"exit_code": 7, "crashed": True}
 
 
-def test_a_part_that_crashes_keeps_what_it_had_found(script):
+def test_a_share_that_crashes_keeps_what_it_had_found_and_costs_the_others_nothing(
+    script, monkeypatch, capfd
+):
+    monkeypatch.setattr(parts, "SHARES", 2)
+    monkeypatch.setattr(parts.os, "cpu_count", lambda: 16)
     script(
-        "line = json.dumps({'test': 'a', 'outcome': 'passed', 'seconds': 1})\n"
-        "open(answer.replace('.json', '.lines'), 'w').write(line)\n"
-        "os.kill(os.getpid(), 11)\n"
+        "part = sys.argv[sys.argv.index('--part') + 1]\n"
+        "first = part == 'tests0/2'\n"
+        "line = {'test': part, 'outcome': 'passed', 'seconds': 1}\n"
+        "with open(answer.replace('.json', '.lines'), 'w') as file:\n"
+        "    file.write(json.dumps({'collected': 2}) + chr(10) + json.dumps(line) + chr(10))\n"
+        "print('what', part, 'prints', flush=True)\n"
+        "if first:\n"
+        "    os.kill(os.getpid(), 11)\n"
+        "with open(answer, 'w') as file:\n"
+        "    file.write(json.dumps({'exit_code': 0}))\n"
     )
     found = parts.in_a_process("tests", 60)
-    assert found["results"] == {"a": {"outcome": "passed", "seconds": 1}}
-    assert found["crashed"]
-    assert found["exit_code"] == -11
+    passed = {"outcome": "passed", "seconds": 1}
+    assert found["results"] == {"tests0/2": passed, "tests1/2": passed}
+    assert (found["collected"], found["crashed"], found["exit_code"]) == (4, True, -11)
+    said = capfd.readouterr().out
+    assert said.index("what tests0/2 prints") < said.index("what tests1/2 prints")
+
+
+def test_how_far_the_tests_are_is_said_meanwhile(script, monkeypatch, capfd):
+    monkeypatch.setattr(parts, "SHARES", 1)
+    monkeypatch.setattr(parts, "EVERY", 0.3)
+    script(
+        "lines = [{'collected': 7}, {'test': 'a', 'outcome': 'failed', 'seconds': 1}]\n"
+        "with open(answer.replace('.json', '.lines'), 'w') as file:\n"
+        "    file.write(chr(10).join(map(json.dumps, lines)))\n"
+        "time.sleep(1.5)\n"
+    )
+    parts.in_a_process("tests", 60)
+    assert "  1 of 7, 1 failed" in capfd.readouterr().err
+
+
+def test_a_share_that_hangs_is_said_to_have_had_no_time(script, monkeypatch):
+    monkeypatch.setattr(parts, "SHARES", 1)
+    script("time.sleep(60)")
+    found = parts.in_a_process("tests", 0.5)
+    assert found["timed_out"]
+    assert found["results"] == {}
 
 
 def test_a_part_that_hangs_is_ended_with_all_that_it_started(script, tmp_path):

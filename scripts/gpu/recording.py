@@ -19,20 +19,24 @@ class Recorder:
     dies with the next test, and which one that was.
     """
 
-    def __init__(self, lines: Path | None = None, seconds: float = float("inf")) -> None:
+    def __init__(
+        self,
+        lines: Path | None = None,
+        seconds: float = float("inf"),
+        shard: tuple[int, int] = (0, 1),
+    ) -> None:
         self.results: dict[str, dict[str, Any]] = {}
         self.lines = lines
+        #: Which of how many equal shares of the tests.
+        self.shard = shard
         self.end = time.monotonic() + seconds
-        self.collected = 0
-
-    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
-        """Put first what says most."""
-        items.sort(key=lambda item: _place(item.nodeid))
 
     def pytest_collection_finish(self, session: Any) -> None:
-        """Say how many tests there are."""
-        self.collected = len(session.items)
-        self._write({"collected": self.collected})
+        """Put first what says most, of what was not deselected, and take this share of it."""
+        session.items.sort(key=lambda item: _place(item.nodeid))
+        mine, shards = self.shard
+        session.items[:] = session.items[mine::shards]
+        self._write({"collected": len(session.items)})
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Note which test is running."""
