@@ -93,10 +93,11 @@ class NumpyBackend(Backend):
             numpy.add.at(result, key, values)
         return result
 
-    def snapshot(self, x: Any) -> Array:
+    def snapshot(self, x: Any) -> Any:
         # A view that cannot be written to, as broadcast_to makes, changes with its base.
-        fixed = not x.flags.writeable and (x.base is None or not _writeable(x.base))
-        return cast(Array, x if fixed else x.copy())
+        if x.flags.writeable or (x.base is not None and _writeable(x.base)):
+            return x.copy()
+        return x
 
     def may_share(self, view: Any, base: Any) -> bool:
         return view.base is not None and bool(numpy.may_share_memory(view, base))

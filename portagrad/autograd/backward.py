@@ -56,10 +56,14 @@ def walk(
     plainly = trace is None and not absorbing
     # Nodes are numbered as they are made, so that the newest one waiting has all its cotangent.
     # One that waits, `ahead`, is held beside the others: in a chain it is the only one.
-    heap = [(-node.number, node) for node in pending]
-    heapify(heap)
     ahead: Node | None = None
     waiting: Any = None
+    heap: list[tuple[int, Node]] = []
+    if len(pending) == 1:
+        ahead, waiting = pending.popitem()
+    else:
+        heap = [(-node.number, node) for node in pending]
+        heapify(heap)
     while True:
         if ahead is None:
             if not heap:
@@ -258,23 +262,20 @@ def hand_out(gradients: Iterable[Any], *private: Any) -> list[Any]:
     A rule may return g itself, or a view; `private` are arrays that belong to
     somebody else, such as the cotangent that the user gave.
     """
-    gradients = list(gradients)
-    if len({type(x) for x in gradients}) == 1 and type(gradients[0]) not in traced_types:
-        owns_memory = backend_of(gradients[0]).owns_memory
-        apart = len({id(x) for x in (*gradients, *private)}) == len(gradients) + len(private)
-        if apart and all(map(owns_memory, gradients)):
-            return gradients
-    taken = {id(x) for x in private}
-    result = []
-    for gradient in gradients:
-        if type(gradient) not in traced_types:
-            backend = backend_of(gradient)
-            if id(gradient) in taken or not backend.owns_memory(gradient):
-                # asarray turns NumPy's scalars, which its sums are, into arrays again.
-                gradient = backend.asarray(gradient, copy=True)
-            taken.add(id(gradient))
-        result.append(gradient)
-    return result
+    taken = set(map(id, private))
+    return [apart(gradient, taken) for gradient in gradients]
+
+
+def apart(gradient: Any, taken: set[int]) -> Any:
+    """A gradient, or a copy where its memory is another's; `taken` are the ids of what is."""
+    if type(gradient) in traced_types:
+        return gradient
+    backend = backend_of(gradient)
+    if id(gradient) in taken or not backend.owns_memory(gradient):
+        # asarray turns NumPy's scalars, which its sums are, into arrays again.
+        gradient = backend.asarray(gradient, copy=True)
+    taken.add(id(gradient))
+    return gradient
 
 
 def _refuse_nan(c: Any, node: Node) -> None:

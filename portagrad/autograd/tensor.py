@@ -9,7 +9,7 @@ from portagrad import array_api as xp
 from portagrad.array import Array
 from portagrad.array_api.array_object import ArrayObject
 from portagrad.array_api.data_type import is_inexact
-from portagrad.autograd.backward import conjugate, hand_out, walk
+from portagrad.autograd.backward import apart, conjugate, walk
 from portagrad.autograd.lifting import as_like
 from portagrad.autograd.namespace import namespace_of
 from portagrad.autograd.node import Extra, Node, new_node
@@ -207,13 +207,20 @@ class Tensor(ArrayObject):
             retain_graph=retain_graph or create_graph,
             create_graph=create_graph,
         )
-        gradients: Any = map(conjugate, found.values())
-        gradients = list(gradients) if create_graph else hand_out(gradients, seed, self.value)
-        extras = [n.extra or self._extra(n) for n in found]
-        # Whatever fails in an addition fails before any gradient is changed.
-        added = [g if e.grad is None else e.grad + g for e, g in zip(extras, gradients)]
-        for extra, total in zip(extras, added):
-            extra.grad = total
+        plain = not create_graph and type(seed) not in traced_types
+        owns_memory = backend_of(seed).owns_memory if plain else None
+        taken = {id(seed), id(self.value)}
+        changed = []
+        for node, cotangent in found.items():
+            gradient = conjugate(cotangent)
+            if owns_memory is not None:
+                if id(gradient) in taken or not owns_memory(gradient):
+                    gradient = apart(gradient, taken)
+                taken.add(id(gradient))
+            extra = node.extra or self._extra(node)
+            changed.append((extra, gradient if extra.grad is None else extra.grad + gradient))
+        for extra, gradient in changed:  # nothing has failed
+            extra.grad = gradient
 
     def _seed(self, gradient: Any) -> Any:
         if gradient is None:

@@ -22,9 +22,8 @@ JOINED: dict[Any, Callable[..., Any]] = {
 _FORWARD = {kind: kind.forward for kind in (Linear, *JOINED)}
 
 
-def _unchanged(layer: Any) -> bool:
+def _unchanged(kind: Any, layer: Any) -> bool:
     """Has nobody put a `forward` of his own in the place of the layer's?"""
-    kind = type(layer)
     return kind.forward is _FORWARD[kind] and "forward" not in layer.__dict__
 
 
@@ -54,13 +53,14 @@ class Sequential(Module):
             kind = type(layer)
             if linear is not None:
                 weight, bias = linear.weight, linear.bias
-                if kind in JOINED and _unchanged(layer) and type(weight) is Parameter:
-                    x = JOINED[kind](x, weight, bias)
+                both = JOINED.get(kind)
+                if both is not None and type(weight) is Parameter and _unchanged(kind, layer):
+                    x = both(x, weight, bias)
                     linear = None
                     continue
                 x = linear(x)
                 linear = None
-            if together and kind is Linear and _unchanged(layer):
+            if together and kind is Linear and _unchanged(kind, layer):
                 linear = cast(Linear, layer)
             else:
                 x = layer(x)
