@@ -1,5 +1,6 @@
 """Arrays on two cards: each operation runs where its arrays are. On a stand-in, not on a GPU."""
 
+import gc
 import sys
 from types import SimpleNamespace
 
@@ -298,9 +299,14 @@ def test_products_follow_the_current_stream_with_a_workspace_of_its_own(cards, m
     first, again, aside, *rest = runs
     assert first == again
     assert first[2] == Cards.streams[0].ptr
-    assert (aside[0], aside[2]) == (first[0], other.ptr)
+    stream = other.ptr
+    assert (aside[0], aside[2]) == (first[0], stream)
     assert rest[0][0] is not first[0]
     assert len({workspace for _, workspace, _ in runs}) == 4
+    assert {len(each) for each in multiply._workspaces.values()} == {1, 2}  # `other` was on both
+    del other, stream
+    gc.collect()
+    assert len(multiply._workspaces) == 2  # those of the default streams
     # On a card that is not the current one, cuBLASLt's handle would not do.
     assert multiply.product(x, x) is None
     for name in ("portagrad_cupy.cublaslt", "portagrad_cupy.cublaslt.multiply"):

@@ -6,6 +6,7 @@ import ctypes
 import threading
 from collections import OrderedDict
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import cupy
 
@@ -28,8 +29,9 @@ class OneThread(threading.local):
 
 _here = OneThread()
 _handles: dict[int, Handle] = {}
-#: By device and stream: two streams must not write into one workspace.
-_workspaces: dict[tuple[int, int], Any] = {}
+#: By stream, as two must not write into one, and device; it goes when the stream does. A
+#: captured graph keeps its stream.
+_workspaces: WeakKeyDictionary[Any, dict[int, Any]] = WeakKeyDictionary()
 
 
 def product(
@@ -63,10 +65,10 @@ def product(
     extra = bias if bias is not None else bias_gradient
     if extra is not None:
         plan.point_bias(extra.data.ptr)
-    stream = cupy.cuda.get_current_stream().ptr
+    stream = cupy.cuda.get_current_stream()
     size = plan.chosen.workspaceSize
     workspace = _workspace(device, stream).ptr if size else 0
-    plan.run(_handle(device), a.data.ptr, b.data.ptr, out.data.ptr, workspace, size, stream)
+    plan.run(_handle(device), a.data.ptr, b.data.ptr, out.data.ptr, workspace, size, stream.ptr)
     return out
 
 
@@ -156,9 +158,10 @@ def _workspace_size(device: int) -> int:
     return WORKSPACE_HOPPER if int(major) >= 9 else WORKSPACE
 
 
-def _workspace(device: int, stream: int) -> Any:
+def _workspace(device: int, stream: Any) -> Any:
     """Memory for products on one stream, kept: a captured graph goes on using it."""
-    memory = _workspaces.get((device, stream))
+    own = _workspaces.setdefault(stream, {})
+    memory = own.get(device)
     if memory is None:
-        memory = _workspaces[device, stream] = cupy.cuda.alloc(_workspace_size(device))
+        memory = own[device] = cupy.cuda.alloc(_workspace_size(device))
     return memory
