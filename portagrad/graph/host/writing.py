@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -15,9 +14,10 @@ import numpy as np
 from portagrad.graph import native
 from portagrad.graph.host import loops
 from portagrad.graph.host.buffers import Memory, planned
+from portagrad.graph.host.reuse import allowed, outputs_of_their_own, own
 from portagrad.graph.host.steps import NAMES, Program, Slot, Step
 from portagrad.graph.host.threads import thread_count, together
-from portagrad.graph.host.units import Group, Unit, grouped, live, sliced, steps_of
+from portagrad.graph.host.units import Group, Unit, grouped, live, sliced
 
 #: Elements of a block, by whether one thread goes through them or several.
 BLOCK, SHARED_BLOCK = 1 << 15, 1 << 17
@@ -43,31 +43,12 @@ def written(
     program: Program, reuse: list[int | None], fallback: Callable[..., Any], threads: int = 0
 ) -> Written:
     """The function of a program. `reuse`: for each output, the input whose memory it may have."""
-    _outputs_of_their_own(program)
+    outputs_of_their_own(program)
     units = grouped(live(program), _compiled if native.available() else None)
     outputs = {slot for slot in program.outputs if type(slot) is Slot and slot.kind != "number"}
     memory = planned(units, outputs)
     writer = _Writer(program, units, memory, reuse, threads or thread_count())
     return writer.write(fallback)
-
-
-def _outputs_of_their_own(program: Program) -> None:
-    """Every output in memory that is nobody else's."""
-    seen: set[Slot] = set()
-    owned: list[Any] = []
-    for slot in program.outputs:
-        if type(slot) is not Slot or slot.kind == "number":
-            owned.append(slot)
-            continue
-        if slot.kind not in ("buffer", "made") or slot in seen:
-            copy = Slot("buffer", slot.shape, slot.dtype)
-            program.steps.append(
-                Step("elementwise", "copy", "copyto({out}, {})", (slot,), copy, effect=True)
-            )
-            slot = copy
-        seen.add(slot)
-        owned.append(slot)
-    program.outputs = owned
 
 
 class _Writer:
@@ -91,48 +72,7 @@ class _Writer:
         #: Compiled loops by name, and of each use how many steps on which shape it does.
         self.loops: dict[Any, str] = {}
         self.natives: list[tuple[int, tuple[int, ...]]] = []
-        self.reuse = self._allowed(reuse)
-
-    # --- what may be written over ---
-
-    def _allowed(self, reuse: list[int | None]) -> list[int | None]:
-        """The wanted reuses that no later reader forbids."""
-        place: dict[Slot, int] = {}
-        reads: dict[Slot, list[tuple[int, Step, Slot]]] = {}
-        seen_by: dict[Slot, set[Slot]] = {}
-        for i, unit in enumerate(self.units):
-            for step in steps_of(unit):
-                if step.out is not None:
-                    place[step.out] = i
-                roots = {slot.root: slot for slot in step.slots}
-                for root, slot in roots.items():
-                    for x in (root, *seen_by.get(root, ())):
-                        reads.setdefault(x, []).append((i, step, slot))
-                if step.kind == "call" and step.out is not None:
-                    # Its result may be a look at its operands.
-                    below = (seen_by.get(root, set()) for root in roots)
-                    seen_by[step.out] = set(roots).union(*below)
-        allowed: list[int | None] = []
-        for slot, wanted in zip(self.program.outputs, reuse):
-            good = wanted is not None and type(slot) is Slot and slot.kind == "buffer"
-            if good and wanted is not None:
-                x = self.program.inputs[wanted]
-                for at, step, seen in reads.get(x, ()):
-                    before = at < place[slot]
-                    same = at == place[slot] and seen is x and self._not_after(at, step, slot)
-                    good = good and (before or same)
-            allowed.append(wanted if good else None)
-        return allowed
-
-    def _not_after(self, at: int, reader: Step, slot: Slot) -> bool:
-        """Does a step of the unit that writes `slot` read before it is written, or as it is?"""
-        steps = steps_of(self.units[at])
-        writer = next(n for n, step in enumerate(steps) if step.out is slot)
-        reads = steps.index(reader)
-        if reads == writer:
-            places = [i for i, x in enumerate(reader.operands) if type(x) is Slot]
-            return reader.kind == "elementwise" and set(reader.inplace) >= set(places)
-        return reads < writer
+        self.reuse = allowed(program, units, reuse)
 
     # --- the text ---
 
@@ -210,7 +150,7 @@ class _Writer:
             return self._constant(slot)
         name = self._name(slot)
         if slot.kind == "made":
-            self.scope["own"] = _own
+            self.scope["own"] = own
             return f"own({name})"
         return name
 
@@ -499,24 +439,3 @@ def _possible(group: Group) -> bool:
         and loops.possible(steps, group.shape)
         and all(len(x.shape) <= 2 or x.shape == group.shape for s in steps for x in s.slots)
     )
-
-
-def _own(x: Any) -> Any:
-    """What a call made, copied where somebody else holds it or its memory."""
-    if type(x) is not np.ndarray:
-        return np.array(x)
-    if x.base is not None or not x.flags.owndata or sys.getrefcount(x) > OWN:
-        return x.copy()
-    return x
-
-
-def _counted(x: Any) -> int:
-    return sys.getrefcount(x)
-
-
-def _own_references() -> int:
-    m0 = np.empty(1)
-    return _counted(m0)
-
-
-OWN = _own_references()
