@@ -13,7 +13,7 @@ from typing import Any
 from portagrad.backend.active import active_line
 from portagrad.backend.dispatch import backend_of, untraced
 from portagrad.backend.protocol import Backend
-from portagrad.errors import BackwardError, MixedBackendsError, OutOfMemoryError
+from portagrad.errors import BackwardError, MixedBackendsError, OutOfMemoryError, PortagradError
 
 #: How libraries say that memory has ended: torch on a CPU, JAX, CUDA, cuBLAS.
 _WORDS = (
@@ -36,6 +36,8 @@ def explained(error: Exception, said: str, operands: Sequence[Any]) -> Exception
 
     `said` is what the library said, where it did, and of which arguments.
     """
+    if isinstance(error, PortagradError):
+        return None  # it has been told already
     if is_out_of_memory(error):
         return _combined(error, _with_advice(said, operands))
     if "device" in str(error):

@@ -15,7 +15,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast
 
 from portagrad import array_api as xp
 from portagrad.array import Array
-from portagrad.backend import backend_of
+from portagrad.backend import backend_of, explained
 from portagrad.primitive import on_numbers, traced_types
 
 P = ParamSpec("P")
@@ -60,12 +60,24 @@ def update(body: Callable[P, R]) -> Update[P, R]:
             given = bound.args
         array = given[0][0]
         run = versions.get(type(array)) or version(array)
-        made = run(*given)
-        return definition(*given) if made is NotImplemented else made
+        try:
+            made = run(*given)
+            return definition(*given) if made is NotImplemented else made
+        except Exception as error:
+            raise _located(body.__name__, error, given) from error.__cause__
 
     made = cast(Any, function)
     made.body, made.versions = body, versions
     return cast("Update[P, R]", function)
+
+
+def _located(name: str, error: Exception, given: Sequence[Any]) -> Exception:
+    """A library's error where memory ended or devices met, with what was to be updated."""
+    arrays = given[0]
+    largest = max(arrays, key=lambda x: math.prod(x.shape))
+    dtype = str(largest.dtype).rpartition(".")[2]
+    said = f"{name}: {error} [{len(arrays)} arrays, the largest {tuple(largest.shape)} {dtype}]"
+    return explained(error, said, arrays) or error
 
 
 @update

@@ -131,6 +131,33 @@ def _fail_beside(kept):
     total(x).backward()
 
 
+@pytest.mark.parametrize("optimizer", [pg.optim.SGD, pg.optim.Adam])
+def test_an_optimizers_step_says_what_it_was_to_update(optimizer, monkeypatch):
+    numpy_backend = type(backend_of(np.ones(1)))
+    name = f"{optimizer.__name__.lower()}_update"
+    update = getattr(pg.kernels, name)
+
+    def no_room(*given):
+        return np.empty(10**15)
+
+    monkeypatch.setattr(numpy_backend, "kernels", {name: no_room})
+    update.versions.clear()
+    network = pg.nn.Sequential(pg.nn.Linear(2, 3), pg.nn.Linear(3, 3))
+    steps = optimizer(network.parameters(), learning_rate=0.1)
+    network(np.ones((1, 2), "float32")).sum().backward()
+    before = network[0].weight.data
+    try:
+        with pytest.raises(OutOfMemoryError) as caught:
+            steps.step()
+    finally:
+        update.versions.clear()
+    message = str(caught.value)
+    assert message.startswith(f"{name}: Unable to allocate 7.11 PiB")
+    assert "[4 arrays, the largest (3, 3) float32]" in message
+    assert "smaller batch" in message
+    assert network[0].weight.data is before
+
+
 def test_it_can_be_pickled():
     with pytest.raises(MemoryError) as caught:
         xp.exp(huge())
@@ -169,10 +196,17 @@ def test_words_for_it(error):
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError("out of memory"), RuntimeError("no kernel image"), KeyError("memory")]
+    "error",
+    [
+        ValueError("out of memory"),
+        RuntimeError("no kernel image"),
+        KeyError("memory"),
+        OutOfMemoryError("told already"),
+        MixedBackendsError("two devices: told already"),
+    ],
 )
 def test_other_errors_are_left_alone(error):
-    assert not is_out_of_memory(error)
+    assert not is_out_of_memory(error) or isinstance(error, OutOfMemoryError)
     assert explained(error, str(error), (np.ones(1),)) is None
 
 
