@@ -1,0 +1,64 @@
+"""What a definition costs on a library with no kernels of its own: Python calls of portagrad's.
+
+The bounds are what was measured. A function of portagrad's own where the library's would do is
+several calls more.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import portagrad as pg
+from portagrad import kernels
+
+HERE = str(Path(pg.__file__).parent)
+
+
+def calls_of_portagrad(function, *operands):
+    """How many Python functions of portagrad's are called by what has been called before."""
+    function(*operands)
+    count = 0
+
+    def note(frame, event, _):
+        nonlocal count
+        count += event == "call" and frame.f_code.co_filename.startswith(HERE)
+
+    sys.setprofile(note)
+    try:
+        function(*operands)
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.fixture
+def arrays():
+    pytest.importorskip("array_api_strict")
+    with pg.use_backend("array_api_strict"):
+        shapes = {"x": (4, 3), "weight": (3, 5), "bias": (5,), "g": (4, 5), "y": (4, 5)}
+        made = {k: pg.asarray(np.full(shape, 0.5)) for k, shape in shapes.items()}
+        yield made | {"one": pg.asarray(1.0), "labels": pg.asarray(np.asarray([0, 1, 2, 3]))}
+
+
+@pytest.mark.parametrize(
+    ("name", "operands", "most"),
+    [
+        ("linear", "x weight bias", 11),
+        ("linear_x_backward", "g weight", 6),
+        ("linear_weight_backward", "g x", 6),
+        ("linear_bias_backward", "g", 5),
+        ("sigmoid", "x", 8),
+        ("sigmoid_backward", "x x", 4),
+        ("relu", "x", 4),
+        ("softplus", "x", 13),
+        ("mse", "g y", 15),
+        ("mse_backward", "one g y", 6),
+        ("cross_entropy", "g labels", 33),
+        ("cross_entropy_backward", "one g labels", 24),
+    ],
+)
+def test_of_a_definition(arrays, name, operands, most):
+    function = getattr(kernels, name)
+    assert calls_of_portagrad(function, *map(arrays.get, operands.split())) <= most
