@@ -64,7 +64,7 @@ if _typing.TYPE_CHECKING:
     from portagrad.diagnosis import parity as parity
     from portagrad.explain import computation_graph as computation_graph
     from portagrad.explain import trace_table as trace_table
-    from portagrad.graph import jit as jit
+    from portagrad.graph.jit import jit as jit
 
 __version__ = "0.1.0"
 

@@ -1,7 +1,10 @@
 """What is said when memory ends or devices meet: in every library's class, and in our words."""
 
 import gc
+import os
 import pickle
+import subprocess
+import sys
 import weakref
 
 import numpy as np
@@ -278,3 +281,24 @@ def test_a_backend_may_guard_what_runs_on_its_arrays(monkeypatch):
     monkeypatch.setattr(Backend, "guarded", guard)
     half(pg.tensor(np.ones(3), requires_grad=True)).sum().backward()
     assert guarded[-1] == (3,)
+
+
+def test_two_devices_of_jax():
+    """Its processor counts as several where XLA is told so, once per process."""
+    pytest.importorskip("jax")
+    code = """
+import numpy as np, portagrad as pg
+from portagrad import array_api as xp
+x, y = (pg.asarray(np.ones(2, "float32"), backend="jax", device=f"cpu:{n}") for n in (0, 1))
+moved = xp.add(pg.to_backend(x, "jax", device="cpu:1"), y)
+assert pg.backend.backend_of(moved).device_name(moved.device) == "cpu:1"
+try:
+    xp.add(x, y)
+except pg.errors.MixedBackendsError as error:
+    print(error)
+"""
+    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    assert "arrays of jax on two devices: cpu:0 (float32, shape (2,)) and cpu:1" in done.stdout

@@ -8,15 +8,13 @@ import portagrad as pg
 from benchmarks.peers.card.libraries import portagrad_eager as eager
 from benchmarks.peers.workloads import Data, Workload
 
-jit: Any = pg.jit
-
 
 class Mlp(eager.Mlp):
     """The network is found by closure, and its gradients are left in it."""
 
     def __init__(self, workload: Workload, data: Data, precision: str) -> None:
         super().__init__(workload, data, precision)
-        self.compute = jit(self.compute)
+        self.compute = pg.jit(self.compute)
 
 
 class Function(eager.Function):
@@ -31,7 +29,7 @@ class Function(eager.Function):
             y, pull = pg.vjp(value, *arguments)
             return y, pull(g)
 
-        self.compiled = jit(compute)
+        self.compiled = pg.jit(compute)
 
     def step(self) -> None:
         self.result = self.compiled(self.g, *self.arguments)
