@@ -59,6 +59,12 @@ class CupyBackend(Backend):
         return self._fused
 
     @cached_property
+    def pullbacks(self) -> Mapping[str, Callable[..., Any]]:  # type: ignore[override]
+        # Not at the class, as a module that imports CuPy has them.
+        rules: Mapping[str, Callable[..., Any]] = import_module("portagrad_cupy.layers").PULLBACKS
+        return rules
+
+    @cached_property
     def capturing(self) -> Capturing:
         return cast(Capturing, import_module("portagrad_cupy.graphs").CudaGraphs())
 

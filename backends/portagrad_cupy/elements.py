@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -18,37 +19,38 @@ class CudaCompiler(writing.CudaWriter):
     """Kernels for CuPy's arrays."""
 
     def compiled(self, program: Program) -> Callable[[Sequence[Part]], list[Any]]:
-        def run(parts: Sequence[Part]) -> list[Any]:
-            most = writing.most_parts(program)
-            return [
-                x
-                for first in range(0, len(parts), most)
-                for x in _launch(program, parts[first : first + most])
-            ]
-
-        return run
+        return functools.partial(run, writing.layout(program))
 
 
-def _launch(program: Program, parts: Sequence[Part]) -> list[Any]:
+def run(layout: writing.Layout, parts: Sequence[Part]) -> list[Any]:
+    """The results and sums of all parts, in as few launches as their arguments fit into."""
+    most = layout.most_parts
+    if len(parts) <= most:
+        return _launch(layout, parts)
+    cut = [parts[first : first + most] for first in range(0, len(parts), most)]
+    return [x for each in cut for x in _launch(layout, each)]
+
+
+def _launch(layout: writing.Layout, parts: Sequence[Part]) -> list[Any]:
     """One launch, on the card where the arrays are."""
-    arrays = (x for part in parts for x in (*part.operands, *part.into))
-    first = next((x for x in arrays if isinstance(x, cupy.ndarray)), None)
-    if first is None or first.data.device_id == cupy.cuda.runtime.getDevice():
-        return _on_current(program, parts)
-    with first.device:
-        return _on_current(program, parts)
+    for x in (*parts[0].operands, *parts[0].into):
+        if isinstance(x, cupy.ndarray):
+            if x.data.device_id == cupy.cuda.runtime.getDevice():
+                break
+            with x.device:
+                return _on_current(layout, parts)
+    return _on_current(layout, parts)
 
 
-def _on_current(program: Program, parts: Sequence[Part]) -> list[Any]:
+def _on_current(layout: writing.Layout, parts: Sequence[Part]) -> list[Any]:
+    program = layout.program
     results: list[Any] = []
     sums: list[tuple[Any, Any]] = []
     addresses, kept = [], []
     template, grid, block = _configuration(program, parts)
     for part in parts:
         given = [
-            cupy.ascontiguousarray(x)
-            for x, operand in zip(part.operands, program.operands)
-            if operand.axes is not None
+            cupy.ascontiguousarray(x) for x, array in zip(part.operands, layout.is_array) if array
         ]
         made = [
             cupy.empty(part.shape, _dtype(program.dtype(v))) if into is None else into
@@ -60,10 +62,13 @@ def _on_current(program: Program, parts: Sequence[Part]) -> list[Any]:
         results += [*made, *(whole for whole, _ in added)]
         written = [*given, *made, *(shares for _, shares in added)]
         addresses.append([x.data.ptr for x in written])
-    words = writing.packed(program, parts, addresses)
-    kernel = _kernel(program, len(parts), template)
+    words, plain = layout.packed(parts, addresses)
+    kernel = layout.kernels.get((len(parts), template))
+    if kernel is None:
+        kernel = compiled(writing.complete(program, len(parts)), f"elements<{template}>")
+        layout.kernels[len(parts), template] = kernel
     # An array of one element is passed by value: the struct with all arguments.
-    kernel(grid or writing.grid(program, words), block, (words.view(f"V{words.nbytes}"),))
+    kernel(grid or plain, block, (words.view(f"V{words.nbytes}"),))
     for whole, shares in sums:
         if shares is not whole:
             add_shares(shares, whole)
@@ -84,11 +89,6 @@ def _sum(part: Part, dtype: str, shares: int) -> tuple[Any, Any]:
         return whole, whole
     wide = cupy.float32 if whole.dtype.itemsize < 4 else whole.dtype
     return whole, cupy.empty((shares, part.shape[-1]), wide)
-
-
-@cache
-def _kernel(program: Program, parts: int, template: str) -> Any:
-    return compiled(writing.complete(program, parts), f"elements<{template}>")
 
 
 @cache

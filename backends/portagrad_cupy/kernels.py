@@ -1,6 +1,6 @@
 """Kernels of portagrad, each as one launch: element-wise ones here.
 
-Whole rows are in rows.py, matrix products in products.py.
+Whole rows are in rows.py, matrix products in products.py, those with an activation in layers.py.
 
 Written out in CuPy's own functions, sigmoid is five launches and its backward
 three; small networks are bound by launches. The definitions these must equal are
@@ -16,7 +16,7 @@ from typing import Any
 
 import cupy
 
-from portagrad_cupy import columns, products, rows, updates
+from portagrad_cupy import columns, layers, products, rows, updates
 
 # Half precision is a type for storage only: what is computed is computed in float.
 _WIDE = """
@@ -122,6 +122,9 @@ KERNELS: Mapping[str, Callable[..., Any]] = MappingProxyType(
             relu,
             relu_backward,
             columns.linear_bias_backward,
+            layers.linear_relu,
+            layers.linear_sigmoid,
+            layers.linear_tanh,
             products.linear,
             products.matmul,
             rows.softmax,

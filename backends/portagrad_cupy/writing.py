@@ -6,6 +6,7 @@ knows no sizes, so one serves all shapes that are broadcast alike.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -355,64 +356,68 @@ def summing(
 # --- arguments -------------------------------------------------------------------------
 
 
-def words_of(program: Program) -> int:
-    """How many words of 8 bytes a part is."""
-    arrays = len(program.operands) + len(program.results) + len(program.sums)
-    return arrays + program.rank + 2
+class Layout:
+    """How the arguments of a program's kernel lie in memory: words of 8 bytes, part by part.
 
-
-def most_parts(program: Program) -> int:
-    """How many parts a launch has arguments for."""
-    return max(1, ARGUMENTS // (8 * words_of(program)))
-
-
-def packed(
-    program: Program, parts: Sequence[Part], addresses: Sequence[Sequence[int]]
-) -> numpy.ndarray[Any, Any]:
-    """The arguments of a launch: the struct Parts, word by word.
-
-    `addresses` has those of each part's arrays: operands, results, sums.
+    It is asked in every call, so what can be known before is.
     """
-    words = numpy.zeros((len(parts), words_of(program)), dtype=numpy.uint64)
-    for row, part, places in zip(words, parts, addresses, strict=True):
-        where = iter(places)
-        for i, (x, given) in enumerate(zip(program.operands, part.operands, strict=True)):
-            if x.axes is not None:
-                row[i] = next(where)
-            elif KINDS[x.dtype] == "f":
-                row[i : i + 1].view(numpy.float64)[0] = given
-            else:
-                row[i : i + 1].view(numpy.int64)[0] = given
-        first = len(program.operands)
-        for i, place in enumerate(where):
-            row[first + i] = place
-        sizes = [*part.axes, math.prod(part.axes), _is_wide(program, part.axes, places)]
-        row[-len(sizes) :] = sizes
-    return words.reshape(-1)
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        #: Of the operands, which are arrays; and of the numbers, where they lie, and their type.
+        self.is_array = [x.axes is not None for x in program.operands]
+        self.numbers = [
+            (i, numpy.float64 if KINDS[x.dtype] == "f" else numpy.int64)
+            for i, x in enumerate(program.operands)
+            if x.axes is None
+        ]
+        arrays = sum(self.is_array) + len(program.results) + len(program.sums)
+        self.words = arrays + len(self.numbers) + program.rank + 2
+        #: How many parts a launch has arguments for.
+        self.most_parts = max(1, ARGUMENTS // (8 * self.words))
+        self.width = width(program)
+        #: Of each array that has the last axis, its number and the multiple its address must be.
+        self.aligned = [
+            (i, self.width * size) for i, (size, along) in enumerate(_arrays(program)) if along
+        ]
+        #: Compiled kernels, by the number of parts and the template's arguments.
+        self.kernels: dict[tuple[int, str], Any] = {}
+
+    def packed(
+        self, parts: Sequence[Part], addresses: Sequence[Sequence[int]]
+    ) -> tuple[numpy.ndarray[Any, Any], tuple[int, int]]:
+        """The arguments, the struct Parts; and of a program without sums, the grid.
+
+        `addresses` has those of each part's arrays: operands, results, sums.
+        """
+        words: list[int] = []
+        blocks = 1
+        for part, places in zip(parts, addresses):
+            size = math.prod(part.axes)
+            wide = self._is_wide(part.axes, places)
+            blocks = max(blocks, -(-size // (THREADS * self.width if wide else THREADS)))
+            words += self._with_numbers(places, part) if self.numbers else places
+            words += (*part.axes, size, wide)
+        return numpy.array(words, numpy.uint64), (min(blocks, BLOCKS), len(parts))
+
+    def _with_numbers(self, places: Sequence[int], part: Part) -> list[int]:
+        """The words of arrays and numbers, in the order of the operands."""
+        found = list(places)
+        for i, kind in self.numbers:
+            found.insert(i, int(kind(part.operands[i]).view(numpy.uint64)))
+        return found
+
+    def _is_wide(self, axes: tuple[int, ...], places: Sequence[int]) -> bool:
+        """May a thread take several elements at once?"""
+        if not axes or axes[-1] % self.width:
+            return False
+        return not any(places[i] % multiple for i, multiple in self.aligned)
 
 
-def _is_wide(program: Program, axes: tuple[int, ...], places: Sequence[int]) -> bool:
-    count = width(program)
-    return (
-        bool(axes)
-        and axes[-1] % count == 0
-        and all(
-            place % (count * size) == 0
-            for place, (size, along) in zip(places, _arrays(program))
-            if along
-        )
-    )
-
-
-def grid(program: Program, words: numpy.ndarray[Any, Any]) -> tuple[int, int]:
-    """Of a program without sums, blocks for the largest part, and a row of them for each part.
-
-    `words` as packed.
-    """
-    parts = words.reshape(-1, words_of(program))
-    sizes, wide = parts[:, -2].astype(numpy.int64), parts[:, -1] != 0
-    each = THREADS * numpy.where(wide, width(program), 1)
-    return max(1, min(int((-(-sizes // each)).max()), BLOCKS)), len(parts)
+@functools.cache
+def layout(program: Program) -> Layout:
+    """The layout of a program's arguments."""
+    return Layout(program)
 
 
 def index_type(parts: Sequence[Part]) -> str:

@@ -92,6 +92,28 @@ def test_column_sums(shape, dtype):
     assert np.array_equal(to_numpy(column_sum(asarray(x))), made)  # the same in every run
 
 
+@pytest.mark.parametrize("shape", [(3,), (300,), (3000,), (2, 700)])
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_a_layer_and_its_activation(activation, shape, dtype):
+    """Forward and backward as one step of the tape, equal to the definitions in float64."""
+    x, w, b = (
+        normal(*each, dtype=dtype, seed=seed)
+        for seed, each in enumerate([(*shape, 24), (24, 40), (40,)])
+    )
+    g = normal(*shape, 40, dtype=dtype, seed=3)
+    layer = getattr(kernels, f"linear_{activation}")
+    out, pull = pg.vjp(layer, *map(asarray, (x, w, b)))
+    wide = [asarray(each.astype("float64")) for each in (x, w, b, g)]
+    right, pull_wide = pg.vjp(
+        lambda *each: getattr(kernels, activation)(kernels.linear(*each)), *wide[:3]
+    )
+    check(out, right, 8 * TOLERANCE[dtype])
+    for found, expected in zip(pull(asarray(g)), pull_wide(wide[3]), strict=True):
+        size = float(abs(expected).max())
+        check(found / size, expected / size, 30 * TOLERANCE[dtype])
+
+
 @pytest.mark.parametrize("shape", [(3, 2), (300, 70), (3000, 64), (2, 50_000, 10)])
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
 @pytest.mark.parametrize("dtype", TOLERANCE)

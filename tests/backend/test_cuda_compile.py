@@ -61,6 +61,18 @@ def test_generated_kernels_compile(arch, cuda_host, seed):
         compiled(writing.complete(program, parts), arch, f"elements<{index}>")
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
+def test_the_kernels_of_layers_compile(arch, activation, dtype):
+    from portagrad_cupy import layers, writing
+
+    above = layers._above(activation, dtype, True).program
+    compiled(writing.complete(above, 1), arch, "elements<uint32>")
+    below = writing.complete(layers._below(activation, dtype, True).program, 1)
+    for template in ("uint32, 32, true", "uint32, 8, false"):
+        compiled(below, arch, f"elements<{template}>")
+
+
 @pytest.mark.parametrize("seed", range(100, 106))
 def test_generated_sums_compile(arch, cuda_host, seed):
     from portagrad_cupy import writing

@@ -29,6 +29,7 @@ def cards(monkeypatch):
 
     backend = CupyBackend()
     backend.__dict__["_fused"] = {}  # they are launched by CuPy itself
+    backend.__dict__["pullbacks"] = {}
     register_backend("cupy", backend)
     yield backend
     sys.modules.pop("portagrad_cupy.devices", None)

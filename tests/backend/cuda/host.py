@@ -31,7 +31,7 @@ class Compiler(writing.CudaWriter):
 
     def compiled(self, program: Program) -> Callable[[Sequence[Part]], list[Any]]:
         def run(parts: Sequence[Part]) -> list[Any]:
-            most = writing.most_parts(program)
+            most = writing.layout(program).most_parts
             cut = [parts[first : first + most] for first in range(0, len(parts), most)]
             return [x for each in cut for x in self.launch(program, each)]
 
@@ -66,11 +66,12 @@ class Compiler(writing.CudaWriter):
             results += [*made, *(whole for whole, _ in added)]
             written = [*given, *map(plain, made), *(each for _, each in added)]
             addresses.append([plain(x).ctypes.data for x in written])
-        words = writing.packed(program, parts, addresses)
+        words, grid = writing.layout(program).packed(parts, addresses)
         self.prepare([(program, len(parts))])
         function = self.functions[program, len(parts)][index or writing.index_type(parts)]
         across = max((-(-part.axes[-1] // 32) for part in parts if part.axes), default=1)
-        grid = (across, shares) if program.sums else writing.grid(program, words)
+        if program.sums:
+            grid = across, shares
         function(ctypes.c_void_p(words.ctypes.data), *grid)
         for whole, each in sums:
             plain(whole)[...] = each.sum(axis=0)
@@ -104,6 +105,22 @@ class Compiler(writing.CudaWriter):
             self.functions[pair] = {
                 kind: getattr(library, f"run{n}_{i}") for i, kind in enumerate(INDEX_TYPES)
             }
+
+    def expression(self, code: str, expression: str) -> Any:
+        """A kernel of a whole source, launched as (parts, grid and block of three numbers)."""
+        key: Any = (code, expression)
+        if key not in self.functions:
+            lines = [line for line in code.splitlines() if not line.startswith("#include")]
+            threads = "launch" if "summed<R, whole>(" in code else "launch_in_turn"
+            call = (
+                f'extern "C" void run(const Parts *parts, unsigned x, unsigned y, unsigned z,'
+                f" unsigned u, unsigned v, unsigned w) {{ {threads}({{x, y, z}}, {{u, v, w}},"
+                f" {expression}, *parts); }}"
+            )
+            include = f'#include "{HERE / "emulation.h"}"'
+            library = self._library("\n".join([include, *lines, call]))
+            self.functions[key] = {"": library.run}
+        return self.functions[key][""]
 
     def _library(self, text: str) -> Any:
         source = self.folder / f"elements{self.libraries}.cpp"

@@ -1,0 +1,145 @@
+"""A linear map and the activation after it: beside the products, one launch each way.
+
+The bias and the activation are written over the product; backwards, the cotangent is pulled
+back through the activation by the kernel that also adds it up for the bias. Both kernels are
+generated, like those of `pg.jit`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import cupy
+
+from portagrad.backend.elementwise import Instruction, Operand, Part, Program
+from portagrad.backend.protocol import may_decline
+from portagrad_cupy import products
+from portagrad_cupy.elements import run
+from portagrad_cupy.source import TYPES
+from portagrad_cupy.writing import Layout, layout
+
+
+@may_decline
+def linear_sigmoid(x: Any, weight: Any, bias: Any = None) -> Any:
+    """σ(X W + b)."""
+    return _forward("sigmoid", x, weight, bias)
+
+
+@may_decline
+def linear_tanh(x: Any, weight: Any, bias: Any = None) -> Any:
+    """tanh(X W + b)."""
+    return _forward("tanh", x, weight, bias)
+
+
+@may_decline
+def linear_relu(x: Any, weight: Any, bias: Any = None) -> Any:
+    """max(X W + b, 0)."""
+    return _forward("relu", x, weight, bias)
+
+
+def _forward(activation: str, x: Any, weight: Any, bias: Any) -> Any:
+    operands = (x, weight) if bias is None else (x, weight, bias)
+    fits = (
+        all(isinstance(each, cupy.ndarray) and each.dtype == x.dtype for each in operands)
+        and x.dtype.name in TYPES
+        and weight.ndim == 2
+        and x.ndim >= 2
+        and x.shape[-1] == weight.shape[0]
+        and (bias is None or bias.shape == weight.shape[1:])
+        and x.size > 0
+        and weight.size > 0
+    )
+    if not fits:
+        return NotImplemented
+    y = _product(_rows(x), weight)
+    given = [y] if bias is None else [y, bias]
+    run(_above(activation, y.dtype.name, bias is not None), [Part(given, y.shape, y.shape, (y,))])
+    return y.reshape(*x.shape[:-1], weight.shape[1])
+
+
+def _backward(activation: str) -> Callable[..., Sequence[Any]]:
+    def pull(g: Any, out: Any, x: Any, weight: Any, needs: Any) -> Sequence[Any]:
+        """The gradients of x, W and b."""
+        if g.dtype != out.dtype:
+            dtype = cupy.result_type(g, out)
+            g, out = g.astype(dtype, copy=False), out.astype(dtype, copy=False)
+        g, out = _rows(g), _rows(out)
+        program = _below(activation, g.dtype.name, needs[2])
+        pulled, *sums = run(program, [Part((g, out), g.shape, g.shape, (None,))])
+        return (
+            _product(pulled, weight.T).reshape(x.shape) if needs[0] else None,
+            _product(_rows(x).T, pulled) if needs[1] else None,
+            sums[0] if needs[2] else None,
+        )
+
+    return pull
+
+
+#: The gradients of all operands at once, by the kernel's name.
+PULLBACKS: Mapping[str, Callable[..., Sequence[Any]]] = {
+    f"linear_{activation}": _backward(activation) for activation in ("sigmoid", "tanh", "relu")
+}
+
+
+def _rows(x: Any) -> Any:
+    """All leading axes as one."""
+    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+
+def _product(x1: Any, x2: Any) -> Any:
+    made = products.matmul(x1, x2)
+    return cupy.matmul(x1, x2) if made is NotImplemented else made
+
+
+# --- programs --------------------------------------------------------------------------
+
+_ALL, _COLUMNS = (True, True), (False, True)
+
+
+@cache
+def _above(activation: str, dtype: str, bias: bool) -> Layout:
+    """activation(z + b), of z and b or of z alone."""
+    made = [Instruction("add", (0, 1), dtype)] if bias else []
+    z, free = (2, 3) if bias else (0, 1)
+    if activation == "relu":
+        made += _relu(free, z, z, dtype)
+    else:
+        made.append(Instruction(activation, (z,), dtype))
+    operands = (Operand(dtype, _ALL), Operand(dtype, _COLUMNS))[: 1 + bias]
+    return layout(Program(2, operands, tuple(made), (len(operands) + len(made) - 1,)))
+
+
+@cache
+def _below(activation: str, dtype: str, bias: bool) -> Layout:
+    """g times the slope, from the activation's result y, and its sum over rows."""
+    g, y = 0, 1
+    if activation == "relu":
+        made = _relu(2, y, g, dtype)
+    elif activation == "tanh":
+        made = [
+            Instruction("literal", (), dtype, "1"),
+            Instruction("square", (y,), dtype),
+            Instruction("subtract", (2, 3), dtype),
+            Instruction("multiply", (g, 4), dtype),
+        ]
+    else:
+        made = [
+            Instruction("literal", (), dtype, "1"),
+            Instruction("subtract", (2, y), dtype),
+            Instruction("multiply", (y, 3), dtype),
+            Instruction("multiply", (g, 4), dtype),
+        ]
+    last = 1 + len(made)
+    return layout(Program(2, (Operand(dtype, _ALL),) * 2, tuple(made), (last,), (last,) * bias))
+
+
+def _relu(free: int, by: int, x: int, dtype: str) -> list[Instruction]:
+    """x, or 0 where `by` is 0 or less; `free` is the number of the next value."""
+    return [
+        Instruction("literal", (), dtype, "0"),
+        Instruction("less_equal", (by, free), "bool"),
+        Instruction("where", (free + 1, free, x), dtype),
+    ]

@@ -1,0 +1,196 @@
+"""Generated kernels launched by the CuPy backend's own code, without a card.
+
+A module of NumPy arrays that know their addresses stands for CuPy, and g++ for NVRTC: what is
+launched, with which arguments, is the backend's; what comes out is held to the definitions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from portagrad import kernels
+from portagrad.backend.elementwise import Instruction, Operand, Part, Program
+
+MODULES = ("layers", "elements", "columns", "products", "source", "cublaslt", "cublaslt.multiply")
+
+
+class Array(np.ndarray):
+    """An array that says where its memory is, as CuPy's do."""
+
+    @property
+    def data(self):
+        return SimpleNamespace(ptr=self.__array_interface__["data"][0], device_id=0)
+
+    @property
+    def device(self):
+        return SimpleNamespace(id=0)
+
+
+def view(x):
+    return np.asarray(x).view(Array)
+
+
+def stand_in():
+    """What the modules ask of CuPy."""
+    cupy = ModuleType("cupy")
+    cupy.ndarray = Array
+    for name in ("float32", "float64", "int32", "int64", "dtype", "result_type"):
+        setattr(cupy, name, getattr(np, name))
+    cupy.empty = lambda shape, dtype=np.float64: view(np.full(shape, 77, dtype))
+    cupy.ascontiguousarray = lambda x: view(np.ascontiguousarray(x))
+    cupy.matmul = lambda x1, x2: view(np.matmul(x1, x2))
+    card = SimpleNamespace(attributes={"MultiProcessorCount": 3})
+    cupy.cuda = SimpleNamespace(
+        Device=lambda number: contextlib.nullcontext(card) if number is None else card,
+        runtime=SimpleNamespace(getDevice=lambda: 0),
+    )
+    return cupy
+
+
+@pytest.fixture
+def layers(cuda_compiler, monkeypatch):
+    """portagrad_cupy.layers on the processor; `.launches` are noted."""
+    names = [f"portagrad_cupy.{name}" for name in MODULES]
+    before = {name: sys.modules.pop(name) for name in names if name in sys.modules}
+    monkeypatch.setitem(sys.modules, "cupy", stand_in())
+    module: Any = importlib.import_module("portagrad_cupy.layers")
+    elements: Any = importlib.import_module("portagrad_cupy.elements")
+    module.launches = []
+
+    def compiled(code, expression):
+        function = cuda_compiler.expression(code, expression)
+
+        def launch(grid, block, arguments):
+            module.launches.append((grid, block, expression))
+            (words,) = arguments
+            assert words.size == 1  # by value
+            sizes = ((*grid, 1, 1)[:3], (*block, 1, 1)[:3])
+            function(ctypes.c_void_p(words.ctypes.data), *sizes[0], *sizes[1])
+
+        return launch
+
+    def add_shares(partial, sums):
+        module.launches.append("add_shares")
+        sums[...] = partial.sum(axis=0)
+
+    monkeypatch.setattr(elements, "compiled", compiled)
+    monkeypatch.setattr(elements, "add_shares", add_shares)
+    monkeypatch.setattr(module.products, "matmul", lambda x1, x2: NotImplemented)
+    module.elements = elements
+    elements.writing.layout.cache_clear()  # it holds compiled kernels
+    yield module
+    elements.writing.layout.cache_clear()
+    for name in names:
+        sys.modules.pop(name, None)
+    sys.modules.update(before)
+
+
+def normal(*shape, dtype="float32", seed=0):
+    return view(np.random.default_rng(seed).normal(size=shape).astype(dtype))
+
+
+TOLERANCE = {"float16": 4e-3, "float32": 3e-6, "float64": 1e-13}
+activations = pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
+
+
+@activations
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("shape", [(7, 5), (2, 3, 5), (1, 5)])
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_forward(layers, activation, bias, shape, dtype):
+    x, w = normal(*shape, dtype=dtype), normal(5, 8, dtype=dtype, seed=1)
+    b = normal(8, dtype=dtype, seed=2) if bias else None
+    made = getattr(layers, f"linear_{activation}")(x, w, b)
+    assert len(layers.launches) == 1
+    wide = [None if each is None else np.asarray(each, "float64") for each in (x, w, b)]
+    check(made, getattr(kernels, f"linear_{activation}").body(*wide), dtype)
+
+
+@activations
+@pytest.mark.parametrize(
+    ("shape", "needs"),
+    [
+        ((7,), (True, True, True)),
+        ((2, 3), (False, True, False)),
+        ((600,), (True, False, True)),
+        ((), (True, True, True)),
+    ],
+)
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_backward(layers, activation, needs, shape, dtype):
+    x, w = normal(*shape, 5, dtype=dtype), normal(5, 8, dtype=dtype, seed=1)
+    g, z = normal(*shape, 8, dtype=dtype, seed=2), normal(*shape, 8, dtype=dtype, seed=3)
+    out = view(getattr(kernels, activation).body(np.asarray(z)))
+    made = layers.PULLBACKS[f"linear_{activation}"](g, out, x, w, needs)
+    assert [m is not None for m in made] == list(needs)
+    added = sum(each == "add_shares" for each in layers.launches)
+    assert added == (needs[2] and shape == (600,))
+    assert len(layers.launches) == 1 + added
+    wide = [np.asarray(each, "float64") for each in (g, out, x, w)]
+    pulled = getattr(kernels, f"{activation}_backward").body(*wide[:2])
+    expected = (
+        kernels.linear_x_backward.body(pulled, wide[3]),
+        kernels.linear_weight_backward.body(pulled, wide[2]),
+        kernels.linear_bias_backward.body(pulled),
+    )
+    for found, right in zip(made, expected, strict=True):
+        if found is not None:
+            check(found, right, dtype)
+
+
+def test_what_it_leaves_to_the_definition(layers):
+    x, w = normal(3, 5), normal(5, 8)
+    for operands in (
+        (x.astype("float64"), w),
+        (x, normal(4, 8)),
+        (normal(5), w),
+        (x, w, normal(7)),
+        (normal(0, 5), w),
+        (np.asarray(x), w),
+    ):
+        assert layers.linear_sigmoid(*operands) is NotImplemented
+
+
+def test_many_parts_and_their_sums(layers):
+    program = Program(
+        2,
+        (Operand("float32", (True, True)), Operand("float32", None)),
+        (Instruction("multiply", (0, 1), "float32"),),
+        (2,),
+        (2,),
+    )
+    arrays = [normal(n, 3, seed=n) for n in range(2, 130)]
+    parts = [Part((x, 0.5), x.shape, x.shape, (None,)) for x in arrays]
+    made = iter(layers.elements.run(layers.layout(program), parts))
+    assert 1 < len(layers.launches) < 5
+    for x in arrays:
+        np.testing.assert_allclose(next(made), x * 0.5)
+        np.testing.assert_allclose(next(made), (x * 0.5).sum(axis=0), rtol=1e-5, atol=1e-6)
+
+
+def test_a_result_over_an_operand_that_is_not_stored_by_rows(layers):
+    program = Program(
+        1,
+        (Operand("float32", (True,)),),
+        (Instruction("square", (0,), "float32"),),
+        (1,),
+    )
+    x = normal(6, 4).T
+    (made,) = layers.elements.run(layers.layout(program), [Part((x,), x.shape, (24,), (None,))])
+    np.testing.assert_allclose(made, x**2)
+
+
+def check(found, expected, dtype):
+    assert (found.shape, found.dtype) == (expected.shape, np.dtype(dtype))
+    scale = max(1.0, np.abs(expected).max(initial=0))
+    np.testing.assert_allclose(
+        found, expected, rtol=TOLERANCE[dtype], atol=8 * TOLERANCE[dtype] * scale
+    )
