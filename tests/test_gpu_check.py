@@ -327,7 +327,7 @@ def test_some_parts_alone(check):
 def test_the_evidence_of_one_part_is_there_before_the_next(monkeypatch, tmp_path):
     seen = []
 
-    def part(name, seconds, extra):
+    def part(name, seconds, *more):
         seen.append([json.loads(p.read_text()).keys() for p in tmp_path.glob("*.json")])
         return dict(ALL_WELL[name])
 
@@ -338,10 +338,54 @@ def test_the_evidence_of_one_part_is_there_before_the_next(monkeypatch, tmp_path
     assert ["benchmark" in keys[0] for keys in seen] == [False, False, True]
 
 
+def test_a_run_goes_on_where_an_earlier_one_ended(monkeypatch, tmp_path):
+    """Tests that passed are not run again, and what is not asked for is kept."""
+    monkeypatch.setattr(command.machine, "commit", lambda: "abc")
+    asked = []
+
+    def part(name, seconds, extra=(), done=()):
+        asked.append((name, done))
+        if done:
+            return {"exit_code": 0, "collected": 1, "results": {"b": PASSED}}
+        mixed = {"a": PASSED, "b": FAILED, "c": {"outcome": "xfailed"}}
+        return ALL_WELL[name] | ({"collected": 4, "results": mixed} if name == "tests" else {})
+
+    monkeypatch.setattr(parts, "in_a_process", part)
+
+    def run(*arguments):
+        options, extra = command.parse(["--evidence", str(tmp_path), *arguments], "")
+        status = command.check(options, extra, {"card": "Some Card"})
+        (written,) = tmp_path.glob("*.json")
+        return status, json.loads(written.read_text())
+
+    assert run()[0] == 1
+    asked.clear()
+    status, written = run("--resume", "--parts", "tests")
+    assert asked == [("tests", ["a", "c"])]
+    assert status == 0
+    assert {name: r["outcome"] for name, r in written["tests"]["results"].items()} == {
+        "a": "passed",
+        "b": "passed",
+        "c": "xfailed",
+    }
+    assert written["tests"]["collected"] == 3
+    assert written["peers"] == ALL_WELL["peers"]
+    monkeypatch.setattr(command.machine, "commit", lambda: "another")
+    asked.clear()
+    run("--resume", "--parts", "tests")
+    assert asked == [("tests", [])]
+
+
+def test_what_is_done_is_no_part_of_a_share():
+    session = SimpleNamespace(items=[SimpleNamespace(nodeid=name) for name in "abcde"])
+    Recorder(shard=(1, 2), done={"a", "b"}).pytest_collection_finish(session)
+    assert [each.nodeid for each in session.items] == ["d"]
+
+
 def test_the_parts_share_the_time(monkeypatch, tmp_path):
     given = {}
 
-    def part(name, seconds, extra):
+    def part(name, seconds, *more):
         given[name] = seconds
         return dict(ALL_WELL[name])
 

@@ -42,6 +42,13 @@ def parse(
     parser.add_argument(
         "--pack", action="store_true", help="download what another machine may lack, as wheels"
     )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on where the evidence of this commit ends: tests that passed are not run again, "
+        "and parts that are not asked for are kept",
+    )
+    parser.add_argument("--done", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--part", help=argparse.SUPPRESS)  # of those, or a share of the tests
     parser.add_argument("--answer", type=Path, help=argparse.SUPPRESS)
     return parser.parse_known_args(arguments)
@@ -60,7 +67,7 @@ def main(arguments: Sequence[str] | None = None, description: str = "") -> int:
         )
     checkout.register_backends()
     if options.part:
-        parts.run(options.part, options.seconds, options.answer, extra)
+        parts.run(options.part, options.seconds, options.answer, extra, options.done)
         return 0
 
     import portagrad
@@ -82,24 +89,44 @@ def check(options: argparse.Namespace, extra: Sequence[str], device: dict[str, A
         "device": device,
         "versions": machine.versions(),
     }
+    if options.resume:
+        before = evidence.earlier(options.evidence, device["card"], found["commit"])
+        found |= {part: before[part] for part in parts.PARTS if part in before}
     end = time.monotonic() + options.seconds
     stem = evidence.write(found, options.evidence)
     chosen = [part for part in parts.PARTS if part in options.parts]
     for part in chosen:
-        left = max(0.0, end - time.monotonic())
         # The last part has no use for what it leaves.
         share = 1.0 if part == chosen[-1] else parts.PARTS[part]
-        seconds = max(1.0, left * share - parts.GRACE)
+        seconds = max(1.0, (end - time.monotonic()) * share - parts.GRACE)
         print(f"gpu_check: {part}, for {seconds:.0f} s at most ...", file=sys.stderr, flush=True)
-        found[part] = parts.in_a_process(part, seconds, extra if part == "tests" else ())
+        if part == "tests":
+            found[part] = tests(seconds, extra, evidence.good(found.get(part, {})))
+        else:
+            found[part] = parts.in_a_process(part, seconds)
         stem = evidence.write(found, options.evidence)
+    return conclude(found, stem)
+
+
+def tests(seconds: float, extra: Sequence[str], known: dict[str, Any]) -> dict[str, Any]:
+    """Run the tests that are not known to pass."""
+    if known:
+        print(f"gpu_check: {len(known)} tests have passed before", file=sys.stderr, flush=True)
+    found = parts.in_a_process("tests", seconds, extra, list(known))
+    found["results"] = known | found.get("results", {})
+    found["collected"] = len(known) + found.get("collected", 0)
+    return found
+
+
+def conclude(found: dict[str, Any], stem: Path) -> int:
+    """Say what came of it; the exit status."""
     wrong, unfinished = evidence.wrong(found), evidence.unfinished(found)
     if "tests" in found:
         print(f"gpu_check: tests: {evidence.told(evidence.counts(found['tests']['results']))}")
     for line in wrong:
         print(f"gpu_check: WRONG: {line}")
     for line in unfinished:
-        print(f"gpu_check: no time: {line}; --seconds gives more")
+        print(f"gpu_check: no time: {line}; --seconds gives more, --resume goes on")
     print(f"gpu_check: {stem}.json and .md written")
     return 1 if wrong else 2 if unfinished else 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Mapping
@@ -137,10 +138,29 @@ def _benchmark(benchmark: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def earlier(folder: Path, card: str, commit: str) -> dict[str, Any]:
+    """The latest evidence of this commit on such a card; empty where there is none."""
+    for path in sorted(folder.glob(f"gpu-*-{_slug(card)}.json"), reverse=True):
+        with contextlib.suppress(OSError, ValueError):
+            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            if found.get("commit") == commit:
+                return found
+    return {}
+
+
+def good(tests: Mapping[str, Any]) -> dict[str, Any]:
+    """The tests of a run that need not be run again."""
+    results: Results = tests.get("results", {})
+    return {name: r for name, r in results.items() if r["outcome"] in GOOD}
+
+
+def _slug(card: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", card.lower()).strip("-")
+
+
 def write(evidence: Mapping[str, Any], folder: Path) -> Path:
     """Write both files, over those of an earlier part of the same run; their path less suffix."""
-    card = re.sub(r"[^a-z0-9]+", "-", evidence["device"]["card"].lower()).strip("-")
-    stem = folder / f"gpu-{evidence['date'][:10]}-{card}"
+    stem = folder / f"gpu-{evidence['date'][:10]}-{_slug(evidence['device']['card'])}"
     folder.mkdir(parents=True, exist_ok=True)
     stem.with_suffix(".json").write_text(json.dumps(evidence, indent=1) + "\n", encoding="utf-8")
     stem.with_suffix(".md").write_text(markdown(evidence), encoding="utf-8")

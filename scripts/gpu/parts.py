@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,17 @@ EVERY = 20.0
 GRACE = 15.0
 
 
-def run(part: str, seconds: float, answer: Path, extra: Sequence[str]) -> None:
-    """Do a part in this process; what it finds is written to `answer` as it is found."""
+def run(
+    part: str, seconds: float, answer: Path, extra: Sequence[str], done: Path | None = None
+) -> None:
+    """Do a part in this process; what it finds is written to `answer` as it is found.
+
+    `done` holds the names of tests that need not be run again, as JSON.
+    """
     if part.startswith("tests"):
         shard, shards = map(int, part.removeprefix("tests").split("/"))
-        run_tests(seconds, answer, extra, (shard, shards))
+        known = [] if done is None else json.loads(done.read_text(encoding="utf-8"))
+        run_tests(seconds, answer, extra, (shard, shards), frozenset(known))
     elif part == "benchmark":
         run_benchmark(answer)
     else:
@@ -40,12 +46,16 @@ def run(part: str, seconds: float, answer: Path, extra: Sequence[str]) -> None:
 
 
 def run_tests(
-    seconds: float, answer: Path, extra: Sequence[str], shard: tuple[int, int] = (0, 1)
+    seconds: float,
+    answer: Path,
+    extra: Sequence[str],
+    shard: tuple[int, int],
+    done: Collection[str],
 ) -> None:
     """Run a share of the tests marked `gpu`; one that is skipped counts as failed."""
     import pytest
 
-    recorder = Recorder(lines_of(answer), seconds, shard)
+    recorder = Recorder(lines_of(answer), seconds, shard, done)
     arguments = [str(CHECKOUT / "tests"), "-m", "gpu", "--require-gpu", "-q", "--tb=short", "-rfE"]
     arguments += ["--rootdir", str(CHECKOUT), "--continue-on-collection-errors"]
     arguments += ["-p", "no:cacheprovider"]
@@ -121,11 +131,15 @@ class Running:
         self.process.wait()
 
 
-def in_a_process(part: str, seconds: float, extra: Sequence[str] = ()) -> dict[str, Any]:
+def in_a_process(
+    part: str, seconds: float, extra: Sequence[str] = (), done: Collection[str] = ()
+) -> dict[str, Any]:
     """Do a part elsewhere; what it had found until its end is in the answer, however it ends."""
     with tempfile.TemporaryDirectory() as folder:
         if part == "tests":
-            return in_shares(seconds, Path(folder), extra)
+            known = Path(folder) / "done.json"
+            known.write_text(json.dumps(list(done)), encoding="utf-8")
+            return in_shares(seconds, Path(folder), ["--done", str(known), *extra])
         running = Running(part, seconds, Path(folder), extra, quiet=False)
         return running.finish(seconds + GRACE)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +25,22 @@ class Recorder:
         lines: Path | None = None,
         seconds: float = float("inf"),
         shard: tuple[int, int] = (0, 1),
+        done: Collection[str] = (),
     ) -> None:
         self.results: dict[str, dict[str, Any]] = {}
         self.lines = lines
         #: Which of how many equal shares of the tests.
         self.shard = shard
+        #: Tests that an earlier run has seen pass.
+        self.done = done
         self.end = time.monotonic() + seconds
 
     def pytest_collection_finish(self, session: Any) -> None:
         """Put first what says most, of what was not deselected, and take this share of it."""
-        session.items.sort(key=lambda item: _place(item.nodeid))
+        items = [item for item in session.items if item.nodeid not in self.done]
+        items.sort(key=lambda item: _place(item.nodeid))
         mine, shards = self.shard
-        session.items[:] = session.items[mine::shards]
+        session.items[:] = items[mine::shards]
         self._write({"collected": len(session.items)})
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
