@@ -14,6 +14,7 @@ import numpy as np
 from portagrad.errors import ArgumentError
 from portagrad.graph.graph import Operation
 from portagrad.graph.host import ufuncs
+from portagrad.graph.host.products import product
 from portagrad.graph.host.quiet import quiet_exp
 from portagrad.graph.host.steps import NAMES, Builder, Slot
 
@@ -101,7 +102,7 @@ def _linear(b: Builder, o: Operation, inputs: list[Any]) -> Slot | None:
     if len(x.shape) != 2 or 0 in (*x.shape, *weight.shape):
         return None
     shape, dtype = o.output.shape, o.output.dtype
-    y = ufuncs.product(b, x, weight, shape, np.result_type(x.dtype, weight.dtype))
+    y = product(b, x, weight, shape, np.result_type(x.dtype, weight.dtype))
     if bias is None:
         return y
     return ufuncs.elementwise(b, "add", (y, bias), shape, dtype)
@@ -118,14 +119,14 @@ def _linear_x_backward(b: Builder, o: Operation, inputs: list[Any]) -> Slot | No
     g, weight = inputs
     if len(g.shape) != 2 or 0 in (*g.shape, *weight.shape):
         return None
-    return ufuncs.product(b, g, _turned(b, weight), o.output.shape, o.output.dtype)
+    return product(b, g, _turned(b, weight), o.output.shape, o.output.dtype)
 
 
 def _linear_weight_backward(b: Builder, o: Operation, inputs: list[Any]) -> Slot | None:
     g, x = inputs
     if len(g.shape) != 2 or len(x.shape) != 2 or 0 in (*g.shape, *x.shape):
         return None
-    return ufuncs.product(b, _turned(b, x), g, o.output.shape, o.output.dtype)
+    return product(b, _turned(b, x), g, o.output.shape, o.output.dtype)
 
 
 def _linear_bias_backward(b: Builder, o: Operation, inputs: list[Any]) -> Slot | None:

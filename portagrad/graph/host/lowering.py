@@ -16,6 +16,7 @@ from portagrad.errors import JitError
 from portagrad.graph.draws import Draw
 from portagrad.graph.graph import Graph, NumberFunction, Operation, Value, has_holes
 from portagrad.graph.host import composites, ufuncs
+from portagrad.graph.host.products import product
 from portagrad.graph.host.steps import Builder, Program, Slot
 from portagrad.primitive import Primitive
 
@@ -249,7 +250,7 @@ def _matmul(b: Builder, o: Operation, inputs: list[Any]) -> Slot | None:
         return None
     if len(x1.shape) == 1 and len(x2.shape) == 1:
         return None
-    return ufuncs.product(b, x1, x2, o.output.shape, o.output.dtype)
+    return product(b, x1, x2, o.output.shape, o.output.dtype)
 
 
 def _where(b: Builder, o: Operation, inputs: list[Any]) -> Slot:

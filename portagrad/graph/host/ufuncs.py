@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import time
 from typing import Any
 
 import numpy as np
@@ -201,57 +200,3 @@ def sum_of_squares(b: Builder, x: Slot) -> Slot:
 SQUARES = 1 << 13
 #: Up to this many elements a column sum is a product with ones.
 COLUMN_SUM = 1 << 20
-
-
-def product(b: Builder, x1: Slot, x2: Slot, shape: tuple[int, ...], dtype: Any) -> Slot:
-    """A matrix product."""
-    plain = x1.dtype == x2.dtype == dtype and dtype in FLOATS
-    two = len(x1.shape) == 2 and len(x2.shape) in (1, 2)
-    function = "dot" if plain and two else "np.matmul"
-    flops = 2 * x1.size * (x2.shape[-1] if len(x2.shape) > 1 else 1)
-    template = f"{function}({{}}, {{}}, {{out}})"
-    if plain and two and len(x2.shape) == 2 and x1.kind != "view":
-        if x2.kind != "view":
-            template = _in_halves(x1.shape[0], flops // 2) or template
-        elif x2.expression == "{}.T" and _better_turned_before(x1.shape[0], flops // 2):
-            x2 = b.add("join", "turn", "copyto({out}, {})", (x2,), x2.shape, dtype)
-    return b.add("dot", "matmul", template, (x1, x2), shape, dtype, flops=flops)
-
-
-#: OpenBLAS has kernels of their own for products of up to so many multiplications.
-SMALL_PRODUCT = 1_000_000
-#: From so many rows on, their product gains more than a copy of the other matrix costs.
-TURNED_ROWS = 64
-
-
-def _in_halves(rows: int, work: int) -> str | None:
-    """Two products that are small, for one that is just not; None where that gains nothing."""
-    half = rows // 2
-    just = work > SMALL_PRODUCT and work * (rows - half) <= SMALL_PRODUCT * rows
-    if not just or not has_small_kernels():
-        return None
-    parts = (f"[:{half}]", f"[{half}:]")
-    return "; ".join(f"dot({{0}}{part}, {{1}}, {{out}}{part})" for part in parts)
-
-
-def _better_turned_before(rows: int, work: int) -> bool:
-    """Is a copy of a transpose, and a product with that, the faster way?"""
-    large = rows >= TURNED_ROWS and TURNED_ROWS**3 // 2 <= work <= SMALL_PRODUCT
-    return large and has_small_kernels()
-
-
-@functools.cache
-def has_small_kernels() -> bool:
-    """Has this machine's BLAS other kernels for small products, all fast but for x @ y.T?
-
-    OpenBLAS has with AVX-512 (0.3.31): x @ y.T takes half as long again as x @ y does.
-    """
-    # Three arrays: of x @ x.T NumPy makes another product.
-    x, y, out = np.ones((3, TURNED_ROWS, TURNED_ROWS), np.float32)
-    times: tuple[list[int], list[int]] = ([], [])
-    for _ in range(16):
-        for other, own in zip((y, y.T), times):
-            started = time.perf_counter_ns()
-            np.dot(x, other, out)
-            own.append(time.perf_counter_ns() - started)
-    return min(times[1]) > 1.25 * min(times[0])

@@ -9,7 +9,7 @@ import pytest
 import portagrad as pg
 from portagrad import array_api as xp
 from portagrad.errors import ArgumentError
-from portagrad.graph.host import ufuncs, units, writing
+from portagrad.graph.host import products, units, writing
 
 
 @pytest.fixture(autouse=True)
@@ -156,7 +156,7 @@ class TestProgram:
     def test_transposes_are_copied_where_products_with_them_are_slow(
         self, small: bool, shape: tuple[int, int, int], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(ufuncs, "has_small_kernels", lambda: small)
+        monkeypatch.setattr(products, "copies_are_faster", lambda: small)
         rows, inner, columns = shape
         g, w = (x.astype("float64") for x in arrays((rows, inner), (columns, inner)))
         compiled = check(lambda g, w: xp.matmul(g, w.T) * 2.0, g, w, exact=False)
@@ -167,7 +167,7 @@ class TestProgram:
     def test_a_product_that_is_just_not_small_is_two_that_are(
         self, rows: int, small: bool, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(ufuncs, "has_small_kernels", lambda: small)
+        monkeypatch.setattr(products, "halves_are_faster", lambda: small)
         x, w = (x.astype("float64") for x in arrays((rows, 128), (128, 64)))
         compiled = check(lambda x, w: xp.matmul(x, w) * 2.0, x, w, exact=False)
         assert compiled.explain().count("dot(") == (2 if small and rows in (128, 129, 200) else 1)
