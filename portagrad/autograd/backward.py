@@ -49,10 +49,11 @@ def walk(
     watch = mode.get().watch
     anomaly = watch is not None and watch.anomaly
     absorbing = watch is not None and watch.absorbing
+    home, smallest = None, math.inf
     if trace is not None:
         backend = None
-    home = None if backend is None else backend.array_types()[0]
-    smallest = math.inf if backend is None else backend.reusable_from
+    elif backend is not None:
+        home, smallest = backend.array_types()[0], backend.reusable_from
     plainly = trace is None and not absorbing
     # Nodes are numbered as they are made, so that the newest one waiting has all its cotangent.
     # One that waits, `ahead`, is held beside the others: in a chain it is the only one.

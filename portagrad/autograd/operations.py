@@ -67,6 +67,7 @@ from portagrad.primitive import (
     traced_types,
 )
 from portagrad.primitive.rule import EXPRESSIONS
+from portagrad.primitive.traced import snapshots
 
 #: The types of tensors: `Tensor` and what derives from it.
 tensors: set[type] = set()
@@ -109,12 +110,13 @@ def _compiled(
         return trace.process(primitive, operands, static)
 
     scope = {
+        "__name__": __name__,  # of this module, for whoever asks whose a function is
         "HOST_SCALARS": HOST_SCALARS, "LARGE": LARGE, "NORMAL": NORMAL, "Node": Node,
         "Tape": tape_type, "Tensor": tensor_type, "backend_of": backend_of, "general": general,
         "otherwise": otherwise,
         "located": primitive.located, "mode": mode, "ndarray": ndarray, "new": object.__new__,
-        "next_number": next_number, "snapshot": snapshot, "tensors": tensors,
-        "traced_types": traced_types,
+        "next_number": next_number, "snapshot": snapshot, "snapshots": snapshots,
+        "tensors": tensors, "traced_types": traced_types,
         "versions": primitive.versions if primitive.plain else primitive.fused,
         "versions_that_decline": primitive.versions,
         **{f"plan_{mask}": plan for mask, plan in masks.items()},
@@ -235,7 +237,8 @@ def _branches(primitive: Primitive, masks: dict[int, Plan]) -> str:
         lines.append(f"        parents = ({parents})")
         for kind, i in plan.sources:
             if kind == "operand" and not mask >> i & 1 and not primitive.plain:
-                lines.append(f"        if v{i} is x{i}: v{i} = snapshot(v{i})")
+                take = f"snapshots.get(type(v{i}), snapshot)"
+                lines.append(f"        if v{i} is x{i}: v{i} = {take}(v{i})")
         if not _keeps_result(plan):
             lines.append(f"        kept = {_kept(plan)}")
     return "\n".join(lines)

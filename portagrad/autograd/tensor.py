@@ -211,8 +211,11 @@ class Tensor(ArrayObject):
         owns_memory = backend_of(seed).owns_memory if plain else None
         taken = {id(seed), id(self.value)}
         changed = []
-        for node, cotangent in found.items():
-            gradient = conjugate(cotangent)
+        real: Any = None
+        for node, gradient in found.items():
+            if gradient.dtype is not real:
+                cotangent, gradient = gradient, conjugate(gradient)
+                real = gradient.dtype if gradient is cotangent else None
             if owns_memory is not None:
                 if id(gradient) in taken or not owns_memory(gradient):
                     gradient = apart(gradient, taken)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, cast
+from typing import Any
 
 from portagrad import kernels
 from portagrad.array import Array
@@ -48,23 +48,27 @@ class Sequential(Module):
     def forward(self, x: Array) -> Array:
         """Each layer's output is the next one's input."""
         together = mode.get() is NORMAL
-        linear: Linear | None = None  # waits for the activation after it
+        linear: Any = None  # waits for the activation after it
         for layer in self.layers:
             kind = type(layer)
             if linear is not None:
-                weight, bias = linear.weight, linear.bias
                 both = JOINED.get(kind)
-                if both is not None and type(weight) is Parameter and _unchanged(kind, layer):
-                    x = both(x, weight, bias)
+                if both is not None and _unchanged(kind, layer):
+                    x = both(x, linear.weight, linear.bias)
                     linear = None
                     continue
-                x = linear(x)
+                x = kernels.linear(x, linear.weight, linear.bias)
                 linear = None
-            if together and kind is Linear and _unchanged(kind, layer):
-                linear = cast(Linear, layer)
+            if (
+                together
+                and kind is Linear
+                and type(layer.weight) is Parameter  # type: ignore[attr-defined]
+                and _unchanged(kind, layer)
+            ):
+                linear = layer
             else:
                 x = layer(x)
-        return x if linear is None else linear(x)
+        return x if linear is None else kernels.linear(x, linear.weight, linear.bias)
 
     def __len__(self) -> int:
         return len(self.layers)

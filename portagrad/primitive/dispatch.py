@@ -176,6 +176,7 @@ def {record.name}({", ".join(declared)}):
     return run({call})
 """
     scope: dict[str, Any] = {
+        "__name__": __name__,
         "traced": traced,
         "traced_types": traced_types,
         "versions": record.versions,

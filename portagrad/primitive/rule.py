@@ -27,6 +27,8 @@ class Rule:
         names = formula[1:] if isinstance(formula, tuple) else inspect.signature(formula).parameters
         self.sources = tuple(self._source(primitive, name) for name in names)
         code = getattr(formula, "__code__", None)
+        #: What takes its place for a call that it declines.
+        self.stated: Rule | None = None
         #: Is it `lambda g: g`?
         self.passes_on = code is not None and (code.co_code, code.co_varnames) == _PASSES_ON
 
@@ -111,9 +113,10 @@ class Plan:
 
     def _own(self, rule: Rule, formula: Formula | tuple[Any, ...]) -> Rule:
         """A backend's rule; the stated one goes on where it declines."""
-        if not isinstance(formula, tuple) and getattr(formula, "may_decline", False):
-            formula = functools.wraps(formula)(_or_stated(formula, rule.formula))
-        return Rule(self.primitive, formula)
+        own = Rule(self.primitive, formula)
+        if getattr(own.formula, "may_decline", False):
+            own.stated = rule
+        return own
 
     def _rules(self, stated: dict[str, Rule]) -> list[Rule]:
         """The joint rule, or the rules of the operands that want a gradient."""
@@ -155,21 +158,29 @@ class Plan:
                 return "None"
             return f"kept[{self.sources.index(source)}]"
 
-        calls = [
-            "g"
-            if rule.passes_on
-            else f"rule{n}({', '.join(argument(s, rule is rules[-1]) for s in rule.sources)})"
-            for n, rule in enumerate(rules)
-        ]
-        result = f"({''.join(call + ', ' for call in calls)})"
+        def call(name: str, rule: Rule) -> str:
+            if rule.passes_on:
+                return "g"
+            last = rule is rules[-1]
+            text = f"{name}({', '.join(argument(s, last) for s in rule.sources)})"
+            if rule.stated is None:
+                return text
+            stated = f"{name}_stated({', '.join(argument(s, last) for s in rule.stated.sources)})"
+            return f"(c if (c := {text}) is not NotImplemented else {stated})"
+
+        calls = [call(f"rule{n}", rule) for n, rule in enumerate(rules)]
+        result = f"({''.join(text + ', ' for text in calls)})"
         if joint or self.primitive.joint is not None:
             count = len(self.primitive.operands)
             every = not self.primitive.variadic and self.wanted == tuple(range(count))
-            result = calls[0] if every else f"pick({calls[0]})"
+            picked = "".join(f"c[{i}], " for i in self.wanted)
+            result = calls[0] if every else f"(c := {calls[0]}) and ({picked})"
         scope: dict[str, Any] = {f"rule{n}": rule.formula for n, rule in enumerate(rules)}
+        for n, rule in enumerate(rules):
+            if rule.stated is not None:
+                scope[f"rule{n}_stated"] = rule.stated.formula
+        scope["__name__"] = __name__
         scope["reusable"] = reusable
-        picked = ", ".join(f"cotangents[{i}]" for i in self.wanted)
-        scope["pick"] = eval(f"lambda cotangents: ({picked},)")
         scope["needs"] = tuple(
             bool(self.mask >> i & 1) for i in range(len(self.primitive.operands))
         )
@@ -202,14 +213,3 @@ EXPRESSIONS = {
     "shapes": "[v.shape for v in values]",
     "static": "(static[{0!r}] if {0!r} in static else defaults[{0!r}])",
 }
-
-
-def _or_stated(own: Formula, stated: Formula) -> Formula:
-    """A backend's rule, and the stated one, of the same first parameters, where it declines."""
-    count = len(inspect.signature(stated).parameters)
-
-    def formula(*args: Any) -> Any:
-        found = own(*args)
-        return stated(*args[:count]) if found is NotImplemented else found
-
-    return formula

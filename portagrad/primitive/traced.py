@@ -126,16 +126,16 @@ def detached(x: Any) -> Any:
 
 def snapshot(x: Any) -> Any:
     """An array that its owner can no longer change: what a trace may keep of a user's."""
-    take = _snapshots.get(type(x))
+    take = snapshots.get(type(x))
     if take is None:
         plain = not hasattr(x, "dtype")
-        take = _snapshots[type(x)] = _itself if plain else backend_of(x).snapshot
+        take = snapshots[type(x)] = _itself if plain else backend_of(x).snapshot
     return take(x)
 
 
 def take_snapshots(kind: type, take: Callable[[Any], Any]) -> None:
     """Say how a value of a trace is kept from later assignments to it."""
-    _snapshots[kind] = take
+    snapshots[kind] = take
 
 
 def _itself(x: Any) -> Any:
@@ -149,7 +149,8 @@ def unchanging(x: Any) -> Any:
     return snapshot(x) if hasattr(x, "dtype") and type(x) not in traced_types else x
 
 
-_snapshots: dict[type, Callable[[Any], Any]] = {}
+#: What `snapshot` does, by the type of what it is given.
+snapshots: dict[type, Callable[[Any], Any]] = {}
 
 
 def newest_trace(operands: Sequence[Any]) -> Trace | None:
