@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from portagrad import array_api
 from portagrad.array import Array
@@ -32,8 +33,17 @@ def cross_entropy(logits: Array, target: Array, reduction: str = "mean") -> Arra
     if target.ndim == logits.ndim:
         losses = _against_probabilities(logits, as_floating(target, logits))
     else:
-        losses = _against_labels(logits, _labels(target))
+        losses, _, _ = _against_labels(logits, _labels(target))
     return reduce("cross_entropy", losses, reduction)
+
+
+def _with_softmax(logits: Array, target: Array, reduction: str = "mean") -> Any:
+    """For a tape: the value, and softmax(x), which the derivative would compute again."""
+    _check(logits, target)
+    if target.ndim == logits.ndim:
+        return NotImplemented
+    losses, exponentials, total = _against_labels(logits, _labels(target))
+    return reduce("cross_entropy", losses, reduction), exponentials / total[..., None]
 
 
 def _against_probabilities(logits: Array, target: Array) -> Array:
@@ -44,8 +54,8 @@ def _against_probabilities(logits: Array, target: Array) -> Array:
     return -xp.sum(xp.multiply(target, xp.where(masked, 0.0, log_p)), axis=-1)
 
 
-def _against_labels(logits: Array, labels: Array) -> Array:
-    """log Σ exp(x) - x[label], the largest x taken off both."""
+def _against_labels(logits: Array, labels: Array) -> tuple[Array, Array, Array]:
+    """log Σ exp(x) - x[label], the largest x taken off both; with each exp(x) and the sums."""
     valid = None
     if readable(labels):
         _require_labels(labels, logits.shape[-1])
@@ -53,11 +63,13 @@ def _against_labels(logits: Array, labels: Array) -> Array:
         valid = _in_range(labels, logits.shape[-1])
     xp = array_namespace(logits, labels)
     shifted = below_largest(logits, -1)
-    total = xp.sum(xp.exp(shifted), axis=-1)
+    exponentials = xp.exp(shifted)
+    total = xp.sum(exponentials, axis=-1)
     chosen = labels if valid is None else xp.where(valid, labels, 0)
-    picked = xp.take_along_axis(shifted, chosen[..., None], axis=-1)[..., 0]
-    losses = xp.log(total) - picked
-    return losses if valid is None else xp.where(valid, losses, math.nan)
+    losses = xp.log(total) - xp.take_along_axis(shifted, chosen[..., None], axis=-1)[..., 0]
+    if valid is not None:
+        losses = xp.where(valid, losses, math.nan)
+    return losses, exponentials, total
 
 
 @kernel
@@ -65,18 +77,28 @@ def cross_entropy_backward(
     g: Array, logits: Array, target: Array, reduction: str = "mean"
 ) -> Array:
     """(softmax(x) - one-hot) g, times the scale of the value."""
-    g = g * scale("cross_entropy", logits.shape[:-1], reduction)
-    xp = array_namespace(logits, target, g)
-    p = softmax(logits)
-    if target.ndim == logits.ndim:
-        y = as_floating(target, logits)
+    return _from_softmax(g, softmax(logits), target, reduction)
+
+
+def _from_softmax(g: Array, p: Array, target: Array, reduction: str) -> Array:
+    """The same from p = softmax(x)."""
+    g = g * scale("cross_entropy", p.shape[:-1], reduction)
+    xp = array_namespace(p, target, g)
+    if target.ndim == p.ndim:
+        y = as_floating(target, p)
         error = xp.subtract(xp.multiply(p, xp.sum(y, axis=-1, keepdims=True)), y)
     else:
         labels = _labels(target)
-        error = xp.subtract(p, xp.astype(_one_hot(labels, logits.shape[-1]), p.dtype))
+        error = xp.subtract(p, xp.astype(_one_hot(labels, p.shape[-1]), p.dtype))
         if not readable(target):
-            g = xp.where(_in_range(labels, logits.shape[-1]), g, math.nan)
+            g = xp.where(_in_range(labels, p.shape[-1]), g, math.nan)
     return xp.multiply(error, g[..., None] if g.ndim else g)
+
+
+def _logits_backward(g: Array, logits: Array, target: Array, reduction: str, beside: Any) -> Array:
+    if beside is None:
+        return cross_entropy_backward(g, logits, target, reduction)
+    return _from_softmax(g, beside, target, reduction)
 
 
 @kernel
@@ -87,7 +109,8 @@ def _target_backward(g: Array, logits: Array, reduction: str) -> Array:
     return xp.multiply(-log_softmax(logits), g[..., None] if g.ndim else g)
 
 
-cross_entropy.defvjp(logits=cross_entropy_backward, target=_target_backward)
+cross_entropy.primitive.keeping = _with_softmax
+cross_entropy.defvjp(logits=_logits_backward, target=_target_backward)
 
 
 def _labels(target: Array) -> Array:

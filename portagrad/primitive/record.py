@@ -69,6 +69,8 @@ class Primitive:
         #: The same for a tape: they may decline a call, or return a pair of the result and what
         #: their derivative needs beside it.
         self.fused: dict[type, Callable[..., Any]] = {}
+        #: The same as a kernel's own module states it, for libraries that have no version.
+        self.keeping: Callable[..., Any] | None = None
         #: One or two arrays and nothing else: what runs on plain arrays is looked up by their type.
         self.plain = len(self.operands) <= 2 and not (
             self.statics or self.variadic or self.defaults or self.multiple
@@ -179,7 +181,7 @@ class Primitive:
                 version = _or_body(fused, self.body) if may else fused
             elif self.elementwise:
                 version = getattr(backend.xp, self.name, self.body)
-            keeping = backend.keeping.get(self.name, fused or version)
+            keeping = backend.keeping.get(self.name, fused or self.keeping or version)
             self.fused[type(example)] = backend.guarded(keeping)
             version = self.versions[type(example)] = backend.guarded(version)
         return version

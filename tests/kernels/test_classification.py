@@ -10,6 +10,7 @@ from portagrad import array_api as xp
 from portagrad import kernels
 from portagrad.backend import backend_of
 from portagrad.errors import ArgumentError, DtypeError, ShapeError
+from portagrad.kernels import classification
 
 inf = math.inf
 
@@ -193,3 +194,17 @@ def test_probabilities_have_a_gradient_of_their_own():
     g = pg.grad(lambda t: kernels.cross_entropy(logits, t, reduction="sum"))(target)
     assert g == pytest.approx(-pg.to_numpy(kernels.log_softmax(logits)))
     assert xp.sum(g) > 0
+
+
+# --- what a tape keeps ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("device", ["CPU_DEVICE", "device1"], ids=["read", "not read"])
+def test_a_tape_keeps_the_softmax_of_labels(monkeypatch, device):
+    """It is not computed again: the second time at the latest, when the operation is known."""
+    pytest.importorskip("array_api_strict")
+    with pg.use_backend("array_api_strict", device=device):
+        logits, target = float32(LOGITS), labels([2, 0])
+        expected = slope(logits, target)
+        monkeypatch.setattr(classification, "softmax", None)
+        assert slope(logits, target).tolist() == expected.tolist()
