@@ -38,21 +38,37 @@ UNTOUCHED = frozenset(
 
 def guarded(backend: Backend, function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, with its arrays' device as the current one. Raises `MixedBackendsError`."""
-    current = cupy.cuda.runtime.getDevice
+    current, array = cupy.cuda.runtime.getDevice, cupy.ndarray
 
     @functools.wraps(function)
     def on_their_device(*args: Any, **keywords: Any) -> Any:
-        first = _first(backend, (*args, *keywords.values()) if keywords else args)
-        if first is None or first.data.device_id == current():
+        if keywords or not args or type(args[0]) is not array:
+            home = _home(backend, (*args, *keywords.values()))
+        else:
+            home = args[0].data.device_id
+            for x in args[1:]:
+                kind = type(x)
+                if kind is array and x.data.device_id == home:
+                    continue
+                if kind is array or kind is tuple or kind is list:
+                    home = _home(backend, args)
+                    break
+        if home is None or home == current():
             return function(*args, **keywords)
-        with cupy.cuda.Device(first.data.device_id):
+        with cupy.cuda.Device(home):
             return function(*args, **keywords)
 
     return on_their_device
 
 
+def _home(backend: Backend, operands: Iterable[Any]) -> int | None:
+    """The device of the arrays among operands and lists of them; None where there are none."""
+    first = _first(backend, operands)
+    return None if first is None else int(first.data.device_id)
+
+
 def _first(backend: Backend, operands: Iterable[Any], first: Any = None) -> Any:
-    """The first array among operands and lists of them; None where there is none."""
+    """The first array. Raises `MixedBackendsError` where another is on another device."""
     for x in operands:
         if isinstance(x, cupy.ndarray):
             if first is None:
