@@ -1,6 +1,7 @@
 """Kernels of portagrad, each as one launch: element-wise ones here.
 
-Whole rows are in rows.py, matrix products in products.py, those with an activation in layers.py.
+More of them are in activations.py, whole rows in rows.py, matrix products in products.py, those
+with an activation in layers.py.
 
 Written out in CuPy's own functions, sigmoid is five launches and its backward
 three; small networks are bound by launches. The definitions these must equal are
@@ -16,7 +17,7 @@ from typing import Any
 
 import cupy
 
-from portagrad_cupy import columns, layers, products, rows, updates
+from portagrad_cupy import activations, columns, layers, products, rows, updates
 
 # Half precision is a type for storage only: what is computed is computed in float.
 _WIDE = """
@@ -113,27 +114,30 @@ LISTS = (updates.sgd_update, updates.adam_update, updates.clip_norm)
 
 KERNELS: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {
-        function.__name__: function
-        for function in (
-            sigmoid,
-            sigmoid_backward,
-            tanh,
-            tanh_backward,
-            relu,
-            relu_backward,
-            columns.linear_bias_backward,
-            layers.linear_relu,
-            layers.linear_sigmoid,
-            layers.linear_tanh,
-            products.linear,
-            products.matmul,
-            rows.softmax,
-            rows.softmax_backward,
-            rows.log_softmax,
-            rows.log_softmax_backward,
-            rows.cross_entropy,
-            rows.cross_entropy_backward,
-            *LISTS,
-        )
+        **activations.KERNELS,
+        **{
+            function.__name__: function
+            for function in (
+                sigmoid,
+                sigmoid_backward,
+                tanh,
+                tanh_backward,
+                relu,
+                relu_backward,
+                columns.linear_bias_backward,
+                layers.linear_relu,
+                layers.linear_sigmoid,
+                layers.linear_tanh,
+                products.linear,
+                products.matmul,
+                rows.softmax,
+                rows.softmax_backward,
+                rows.log_softmax,
+                rows.log_softmax_backward,
+                rows.cross_entropy,
+                rows.cross_entropy_backward,
+                *LISTS,
+            )
+        },
     }
 )

@@ -14,12 +14,13 @@ from typing import Any
 
 import cupy
 
-from portagrad.backend.elementwise import Instruction, Operand, Part, Program
+from portagrad.backend.elementwise import Part
 from portagrad.backend.protocol import may_decline
 from portagrad_cupy import products
 from portagrad_cupy.elements import run
+from portagrad_cupy.formulas import COLUMNS, FULL, Element, layout
 from portagrad_cupy.source import TYPES
-from portagrad_cupy.writing import Layout, layout
+from portagrad_cupy.writing import Layout
 
 
 @may_decline
@@ -96,50 +97,29 @@ def _product(x1: Any, x2: Any) -> Any:
 
 # --- programs --------------------------------------------------------------------------
 
-_ALL, _COLUMNS = (True, True), (False, True)
+ABOVE: Mapping[str, Callable[[Element], Element]] = {
+    "sigmoid": lambda z: z.of("sigmoid"),
+    "tanh": lambda z: z.of("tanh"),
+    "relu": lambda z: (z <= 0).where(0, z),
+}
+#: A cotangent pulled back, from the activation's result.
+BELOW: Mapping[str, Callable[[Element, Element], Element]] = {
+    "sigmoid": lambda g, y: g * (y * (1 - y)),
+    "tanh": lambda g, y: g * (1 - y * y),
+    "relu": lambda g, y: (y <= 0).where(0, g),
+}
 
 
 @cache
 def _above(activation: str, dtype: str, bias: bool) -> Layout:
     """activation(z + b), of z and b or of z alone."""
-    made = [Instruction("add", (0, 1), dtype)] if bias else []
-    z, free = (2, 3) if bias else (0, 1)
-    if activation == "relu":
-        made += _relu(free, z, z, dtype)
-    else:
-        made.append(Instruction(activation, (z,), dtype))
-    operands = (Operand(dtype, _ALL), Operand(dtype, _COLUMNS))[: 1 + bias]
-    return layout(Program(2, operands, tuple(made), (len(operands) + len(made) - 1,)))
+    formula = ABOVE[activation]
+    if bias:
+        return layout(lambda z, b: formula(z + b), dtype, (FULL, COLUMNS))
+    return layout(formula, dtype, (FULL,))
 
 
 @cache
 def _below(activation: str, dtype: str, bias: bool) -> Layout:
-    """g times the slope, from the activation's result y, and its sum over rows."""
-    g, y = 0, 1
-    if activation == "relu":
-        made = _relu(2, y, g, dtype)
-    elif activation == "tanh":
-        made = [
-            Instruction("literal", (), dtype, "1"),
-            Instruction("square", (y,), dtype),
-            Instruction("subtract", (2, 3), dtype),
-            Instruction("multiply", (g, 4), dtype),
-        ]
-    else:
-        made = [
-            Instruction("literal", (), dtype, "1"),
-            Instruction("subtract", (2, y), dtype),
-            Instruction("multiply", (y, 3), dtype),
-            Instruction("multiply", (g, 4), dtype),
-        ]
-    last = 1 + len(made)
-    return layout(Program(2, (Operand(dtype, _ALL),) * 2, tuple(made), (last,), (last,) * bias))
-
-
-def _relu(free: int, by: int, x: int, dtype: str) -> list[Instruction]:
-    """x, or 0 where `by` is 0 or less; `free` is the number of the next value."""
-    return [
-        Instruction("literal", (), dtype, "0"),
-        Instruction("less_equal", (by, free), "bool"),
-        Instruction("where", (free + 1, free, x), dtype),
-    ]
+    """g times the slope, and for the bias its sum over rows."""
+    return layout(BELOW[activation], dtype, (FULL, FULL), added=bias)

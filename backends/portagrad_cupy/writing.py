@@ -54,6 +54,8 @@ FLOATING = {
     "square": "square({0})",
     "reciprocal": "{T}(1) / {0}",
     "sigmoid": "sigmoid({0})",
+    "normal_cdf": "normcdf{f}({0})",
+    **{name: f"{name}{{f}}({{0}})" for name in ("erf", "erfc")},
     "isfinite": "fabs{f}({0}) < {T}(INFINITY)",
     "isinf": "fabs{f}({0}) == {T}(INFINITY)",
     "isnan": "{0} != {0}",

@@ -32,10 +32,10 @@ class Operand:
 class Instruction:
     """One element of one result, from elements that are there already.
 
-    `name` is a function of the standard's, or "sigmoid", "where", "convert" (to `dtype`),
-    "literal" (whose value is `literal`, as Python writes it). `operands` are numbers of
-    values: first the program's operands, then the results of instructions, in order. But
-    for "convert" and the condition of "where", they all have one dtype.
+    `name` is a function of the standard's, or "sigmoid", "normal_cdf", "erf", "erfc", "convert"
+    (to `dtype`), "literal" (whose value is `literal`, as Python writes it). `operands` are
+    numbers of values: first the program's operands, then the results of instructions, in
+    order. But for "convert" and the condition of "where", they all have one dtype.
     """
 
     name: str

@@ -92,6 +92,24 @@ def test_column_sums(shape, dtype):
     assert np.array_equal(to_numpy(column_sum(asarray(x))), made)  # the same in every run
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "name", ["leaky_relu", "elu", "softplus", "silu", "gelu", "normal_cdf", "normal_pdf"]
+)
+def test_activations(name, dtype):
+    """Forward and backward, also far out where an overflow would be nan."""
+    ends = [0.0, 1e-6, 5.0, 30.0, -30.0, 800.0, -800.0, np.inf, -np.inf, np.nan]
+    x = np.concatenate([normal(50), ends]).astype(dtype)
+    kernel, wide = getattr(kernels, name), asarray(x.astype("float64"))
+    check(kernel(asarray(x)), kernel.body(wide), TOLERANCE[dtype])
+    if name == "normal_pdf":
+        return
+    backward, g = getattr(kernels, f"{name}_backward"), normal(60, dtype=dtype, seed=1)
+    kept = kernel(asarray(x)) if name in ("leaky_relu", "elu", "softplus") else asarray(x)
+    expected = backward.body(asarray(g.astype("float64")), kept.astype("float64"))
+    check(backward(asarray(g), kept), expected, 4 * TOLERANCE[dtype])
+
+
 @pytest.mark.parametrize("shape", [(3,), (300,), (3000,), (2, 700)])
 @pytest.mark.parametrize("activation", ["sigmoid", "tanh", "relu"])
 @pytest.mark.parametrize("dtype", TOLERANCE)

@@ -73,6 +73,15 @@ def test_the_kernels_of_layers_compile(arch, activation, dtype):
         compiled(below, arch, f"elements<{template}>")
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_activations_compile(arch, dtype):
+    from portagrad_cupy import activations, writing
+
+    for name in activations.FORMULAS:
+        made = activations._layout(name, dtype, 1 + name.endswith("_backward"), ()).program
+        compiled(writing.complete(made, 1), arch, "elements<uint32>")
+
+
 @pytest.mark.parametrize("seed", range(100, 106))
 def test_generated_sums_compile(arch, cuda_host, seed):
     from portagrad_cupy import writing

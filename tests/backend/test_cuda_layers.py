@@ -19,7 +19,17 @@ import pytest
 from portagrad import kernels
 from portagrad.backend.elementwise import Instruction, Operand, Part, Program
 
-MODULES = ("layers", "elements", "columns", "products", "source", "cublaslt", "cublaslt.multiply")
+MODULES = (
+    "activations",
+    "formulas",
+    "layers",
+    "elements",
+    "columns",
+    "products",
+    "source",
+    "cublaslt",
+    "cublaslt.multiply",
+)
 
 
 class Array(np.ndarray):
@@ -85,6 +95,7 @@ def layers(cuda_compiler, monkeypatch):
     monkeypatch.setattr(elements, "add_shares", add_shares)
     monkeypatch.setattr(module.products, "matmul", lambda x1, x2: NotImplemented)
     module.elements = elements
+    module.activations = importlib.import_module("portagrad_cupy.activations")
     elements.writing.layout.cache_clear()  # it holds compiled kernels
     yield module
     elements.writing.layout.cache_clear()
@@ -146,6 +157,57 @@ def test_backward(layers, activation, needs, shape, dtype):
             check(found, right, dtype)
 
 
+CALLS = {
+    "leaky_relu": [(), (0.2,)],
+    "elu": [(), (0.5,)],
+    "softplus": [()],
+    "silu": [()],
+    "gelu": [(), ("tanh",)],
+    "normal_cdf": [()],
+    "normal_pdf": [()],
+}
+ENDS = [0.0, -0.0, 1e-6, -3.0, 5.0, 30.0, -30.0, 800.0, -800.0, np.inf, -np.inf, np.nan]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", CALLS)
+def test_activations(layers, name, dtype):
+    """On both sides, and at the ends where an overflow would be nan."""
+    x = view(np.concatenate([normal(20), np.array(ENDS)]).astype(dtype))
+    wide = np.asarray(x, "float64")
+    for told in CALLS[name]:
+        with np.errstate(all="ignore"):
+            expected = getattr(kernels, name).body(wide, *told)
+        made = layers.activations.KERNELS[name](x, *told)
+        np.testing.assert_allclose(made, expected, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+    assert len(layers.launches) == len(CALLS[name])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", [name for name in CALLS if name != "normal_pdf"])
+def test_derivatives_of_activations(layers, name, dtype):
+    g, x = normal(32, dtype=dtype), view(np.concatenate([normal(20), ENDS]).astype(dtype))
+    for told in CALLS[name]:
+        if name in ("leaky_relu", "elu", "softplus"):  # from their result
+            with np.errstate(all="ignore"):
+                x = view(getattr(kernels, name).body(np.asarray(x), *told))
+        with np.errstate(all="ignore"):
+            wide = np.asarray(g, "float64"), np.asarray(x, "float64")
+            expected = getattr(kernels, f"{name}_backward").body(*wide, *told)
+        made = layers.activations.KERNELS[f"{name}_backward"](g, x, *told)
+        np.testing.assert_allclose(made, expected, rtol=4 * TOLERANCE[dtype], atol=TOLERANCE[dtype])
+
+
+def test_what_activations_leave_to_the_definition(layers):
+    x = normal(4)
+    own = layers.activations.KERNELS
+    assert own["gelu"](x, "fast") is NotImplemented
+    assert own["elu"](x, alpha=-1.0) is NotImplemented
+    assert own["silu"](view(np.arange(3))) is NotImplemented
+    assert own["silu_backward"](x, normal(4, dtype="float64")) is NotImplemented
+    assert own["silu"](np.asarray(x)) is NotImplemented
+
+
 def test_what_it_leaves_to_the_definition(layers):
     x, w = normal(3, 5), normal(5, 8)
     for operands in (
@@ -169,7 +231,7 @@ def test_many_parts_and_their_sums(layers):
     )
     arrays = [normal(n, 3, seed=n) for n in range(2, 130)]
     parts = [Part((x, 0.5), x.shape, x.shape, (None,)) for x in arrays]
-    made = iter(layers.elements.run(layers.layout(program), parts))
+    made = iter(layers.elements.run(layers.elements.writing.layout(program), parts))
     assert 1 < len(layers.launches) < 5
     for x in arrays:
         np.testing.assert_allclose(next(made), x * 0.5)
@@ -184,7 +246,9 @@ def test_a_result_over_an_operand_that_is_not_stored_by_rows(layers):
         (1,),
     )
     x = normal(6, 4).T
-    (made,) = layers.elements.run(layers.layout(program), [Part((x,), x.shape, (24,), (None,))])
+    (made,) = layers.elements.run(
+        layers.elements.writing.layout(program), [Part((x,), x.shape, (24,), (None,))]
+    )
     np.testing.assert_allclose(made, x**2)
 
 

@@ -143,7 +143,7 @@ def test_kernels_of_elements_are_opened(compiler):
     """Their definitions become part of the group around them."""
 
     def f(x: Any, g: Any) -> Any:
-        y = kernels.silu(x) + kernels.elu(x) + kernels.gelu(x, "tanh")
+        y = kernels.silu(x) + kernels.elu(x) + kernels.gelu(x, "tanh") + kernels.gelu(x)
         return kernels.sigmoid_backward(g, kernels.sigmoid(y)) * kernels.relu(y)
 
     assert names(plan(f, normal(6, 8), normal(6, 8, seed=1))) == ["fused"]

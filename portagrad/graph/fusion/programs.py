@@ -196,7 +196,7 @@ RULES: dict[str, Rule] = {
             *("acosh", "atanh", "atan2", "hypot", "copysign", "floor", "ceil", "trunc", "round"),
             *("sign", "maximum", "minimum", "bitwise_and", "bitwise_or", "bitwise_xor"),
             *("bitwise_invert", "logical_and", "logical_or", "logical_xor", "logical_not"),
-            "sigmoid",
+            *("sigmoid", "normal_cdf", "erf", "erfc"),
         ),
         _arithmetic,
     ),

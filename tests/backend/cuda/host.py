@@ -5,6 +5,7 @@ What it computes is what the CUDA source says; of speed it shows nothing.
 """
 
 import ctypes
+import math
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -233,6 +234,8 @@ def evaluated(program: Program, part: Part) -> list[Any]:
                 out = np.asarray({"True": 1, "False": 0}.get(i.literal) or float(i.literal), dtype)
             elif i.name in ("convert", "positive"):
                 out = given[0].astype(i.dtype)
+            elif i.name in SPECIAL:
+                out = np.vectorize(SPECIAL[i.name], otypes="d")(given[0])
             elif i.name == "where":
                 out = np.where(*given)
             elif i.name == "sigmoid":
@@ -250,6 +253,12 @@ def evaluated(program: Program, part: Part) -> list[Any]:
     return [*(np.broadcast_to(x, part.shape) for x in narrow), *columns]
 
 
+#: What NumPy has not.
+SPECIAL = {
+    "erf": math.erf,
+    "erfc": math.erfc,
+    "normal_cdf": lambda x: 0.5 * math.erfc(-x / math.sqrt(2)),
+}
 #: What NumPy 1 and 2 both call a function.
 NAMES = {
     **{f"a{name}": f"arc{name}" for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},

@@ -12,6 +12,9 @@
 
 using std::exp, std::fmax, std::fmin, std::log, std::sqrt, std::tanh, std::fabs, std::isfinite;
 
+inline double normcdf(double x) { return 0.5 * std::erfc(-x * 0.70710678118654752440); }
+inline float normcdff(float x) { return float(normcdf(double(x))); }
+
 struct __half { _Float16 value; };
 struct __nv_bfloat16 { uint16_t bits; };
 inline float __half2float(__half x) { return float(x.value); }
