@@ -12,6 +12,7 @@ import functools
 from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
+from weakref import WeakSet
 
 import cupy
 
@@ -38,6 +39,8 @@ UNTOUCHED = frozenset(
 
 def guarded(backend: Backend, function: Callable[..., Any]) -> Callable[..., Any]:
     """`function`, with its arrays' device as the current one. Raises `MixedBackendsError`."""
+    if function in _guarded:
+        return function
     current, array = cupy.cuda.runtime.getDevice, cupy.ndarray
 
     @functools.wraps(function)
@@ -58,7 +61,13 @@ def guarded(backend: Backend, function: Callable[..., Any]) -> Callable[..., Any
         with cupy.cuda.Device(home):
             return function(*args, **keywords)
 
+    _guarded.add(on_their_device)
     return on_their_device
+
+
+#: What is wrapped already: the functions of the namespace are, and are versions of primitives.
+#: (No attribute, as whoever wraps a function takes its attributes over.)
+_guarded: WeakSet[Callable[..., Any]] = WeakSet()
 
 
 def _home(backend: Backend, operands: Iterable[Any]) -> int | None:

@@ -350,6 +350,13 @@ def test_work_of_another_card_is_not_taken_for_captured(cards, graphs):
         launch()
 
 
+def test_nothing_is_wrapped_twice(cards):
+    assert cards.guarded(cards.xp.exp) is cards.xp.exp
+    plain = cards.guarded(len)
+    assert plain is not len
+    assert cards.guarded(plain) is plain
+
+
 def test_one_card_wraps_nothing(cards):
     Cards.count = 1
     from portagrad_cupy import CupyBackend
