@@ -23,6 +23,11 @@ _WORDS = (
     "resource_exhausted",
     "alloc_failed",
 )
+#: And that arrays are on two devices: array-api-strict, torch twice, JAX, CuPy.
+_DEVICES = (
+    *("different devices", "same device", "expected device", "incompatible devices"),
+    "the current device",
+)
 _ADVICE = (
     "Try a smaller batch; portagrad.checkpoint, which computes parts of a network again instead "
     "of keeping their results; parameters and data in bfloat16 or float16; portagrad.no_grad() "
@@ -40,7 +45,7 @@ def explained(error: Exception, said: str, operands: Sequence[Any]) -> Exception
         return None  # it has been told already
     if is_out_of_memory(error):
         return _combined(error, _with_advice(said, operands))
-    if "device" in str(error):
+    if any(words in str(error) for words in _DEVICES):
         return _of_two_devices(error, said, operands)
     return None
 

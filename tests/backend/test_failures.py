@@ -258,8 +258,26 @@ def test_what_the_message_advises_works(two):
 
 
 def test_another_error_that_speaks_of_a_device_stays_what_it_is(two):
-    error = ValueError("no such device")
-    assert explained(error, "f: no such device", (two[0], two[0], 3)) is None
+    """Or of devices, where there is but one; or where two may well meet, as torch's scalars do."""
+    error = ValueError("arrays of different devices")
+    assert explained(error, f"f: {error}", (two[0], two[0], 3)) is None
+    assert explained(error, f"f: {error}", two) is not None
+    fault = RuntimeError("CUDA error: device-side assert triggered")
+    assert explained(fault, f"f: {fault}", two) is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Arrays from two different devices (a and b) can not be combined.",
+        "Expected all tensors to be on the same device, but found at least two devices",
+        "Tensor on device meta is not on the expected device cpu!",
+        "Received incompatible devices for jitted computation.",
+        "The device where the array resides (1) is different from the current device (0).",
+    ],
+)
+def test_words_for_two_devices(two, words):
+    assert isinstance(explained(ValueError(words), f"f: {words}", two), MixedBackendsError)
 
 
 def test_a_backend_may_guard_what_runs_on_its_arrays(monkeypatch):

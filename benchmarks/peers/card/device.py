@@ -12,8 +12,8 @@ import numpy as np
 
 #: Set where there is no card and none of the numbers counts.
 STAND_IN = "PEERS_STAND_IN"
-#: Rows of each result that are compared.
-ROWS = 64
+#: Rows of a matrix, and numbers of a vector, that are compared.
+ROWS, NUMBERS = 64, 1 << 16
 
 
 def stands_in() -> bool:
@@ -61,10 +61,14 @@ def to_dtype(x: Any, dtype: str) -> Any:
     return there.astype(import_module("ml_dtypes").bfloat16)
 
 
+def compared(x: Any) -> Any:
+    """The part of a result that is compared, whatever library it is of."""
+    return x[: ROWS if x.ndim > 1 else NUMBERS] if x.ndim else x
+
+
 def to_host(x: Any) -> np.ndarray[Any, Any]:
-    """The first rows of an array of CuPy as float64 on the host."""
-    first = x[:ROWS] if x.ndim else x
-    first = first.astype("float64")
+    """What is compared of an array of CuPy, as float64 on the host."""
+    first = compared(x).astype("float64")
     return np.asarray(first if stands_in() else first.get())
 
 

@@ -39,7 +39,7 @@ class CardPeer:
         return device.seconds_by_events(self.step, calls)
 
     def to_host(self, x: Any) -> np.ndarray[Any, Any]:
-        """The first rows of a result, in float64."""
+        """What is compared of a result, in float64."""
         return device.to_host(x)
 
     @staticmethod

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.peers.card.device import ROWS, seconds_by_clock, stands_in
+from benchmarks.peers.card.device import compared, seconds_by_clock, stands_in
 from benchmarks.peers.card.peer import CardPeer, refuse
 from benchmarks.peers.workloads import Data, Workload
 
@@ -60,8 +60,7 @@ class TorchPeer(CardPeer):
         return float(start.elapsed_time(end)) / 1e3
 
     def to_host(self, x: Any) -> np.ndarray[Any, Any]:
-        first = x[:ROWS] if x.ndim else x
-        return np.asarray(first.to(torch.float64).cpu().numpy())
+        return np.asarray(compared(x).to(torch.float64).cpu().numpy())
 
     @staticmethod
     def release() -> None:
