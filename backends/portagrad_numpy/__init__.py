@@ -10,7 +10,7 @@ import numpy
 
 from portagrad.array import Array, Device, Shape
 from portagrad.backend.protocol import LARGE, Backend, is_basic
-from portagrad_numpy.kernels import KEEPING, KERNELS
+from portagrad_numpy.kernels import KEEPING, KERNELS, ONE
 from portagrad_numpy.pool import POOL
 from portagrad_numpy.pullbacks import PULLBACKS
 
@@ -107,9 +107,9 @@ class NumpyBackend(Backend):
 
     def ones_like(self, x: Any) -> Array:
         if x.shape == ():
-            one = _ONE.get(x.dtype.char)
+            one = ONE.get(x.dtype.char)
             if one is not None:
-                return one
+                return cast(Array, one)
         ones = numpy.empty(x.shape, x.dtype)
         ones.fill(1)
         return cast(Array, ones)
@@ -117,16 +117,6 @@ class NumpyBackend(Backend):
     def owns_memory(self, x: Any) -> bool:
         # A subclass may keep memory in its own ways (a memory map does).
         return type(x) is numpy.ndarray and x.base is None and x.flags.owndata
-
-
-def _constant_one(code: str) -> Array:
-    one = numpy.ones((), code)
-    one.flags.writeable = False
-    return cast(Array, one)
-
-
-#: The cotangent of every loss: the same, as nobody can write to it.
-_ONE = {code: _constant_one(code) for code in "fd"}
 
 
 class _Counting(NumpyBackend):

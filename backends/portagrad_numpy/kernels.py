@@ -37,7 +37,17 @@ _BITS: dict[Any, Any] = {
 
 #: exp(80) is finite in float32, and σ(-80) is exp(-80) in float64.
 _FAR = -80.0
-_ONES = {each.char: numpy.ones((), each) for each in _BITS}
+
+
+def _constant_one(code: str) -> Any:
+    one = numpy.ones((), code)
+    one.flags.writeable = False
+    return one
+
+
+#: 1 by dtype. It is the cotangent of every loss, too, which `scaled` knows it by.
+ONE = {each.char: _constant_one(each.char) for each in _BITS}
+_FIRST = tuple(ONE.values())
 
 
 def sigmoid(x: Any, /, result: Any = None) -> Any:
@@ -45,7 +55,7 @@ def sigmoid(x: Any, /, result: Any = None) -> Any:
 
     `result` is where it is written to, x itself if one likes.
     """
-    one = _ONES.get(x.dtype.char)
+    one = ONE.get(x.dtype.char)
     if one is None or type(x) is not numpy.ndarray or not x.ndim or not x.size:
         small = numpy.exp(-numpy.abs(x))
         return numpy.where(x >= 0, numpy.ones((), small.dtype), small) / (1 + small)
@@ -69,7 +79,7 @@ def sigmoid_backward(g: Any, out: Any, /) -> Any:
     """g σ (1 - σ)."""
     if not _alike(g, out):
         return g * (out * (1 - out))
-    result = numpy.subtract(_ONES[out.dtype.char], out)
+    result = numpy.subtract(ONE[out.dtype.char], out)
     result *= out
     result *= g
     return result
@@ -80,7 +90,7 @@ def tanh_backward(g: Any, out: Any, /) -> Any:
     if not _alike(g, out):
         return g * (1 - out * out)
     result = numpy.multiply(out, out)
-    numpy.subtract(_ONES[out.dtype.char], result, result)
+    numpy.subtract(ONE[out.dtype.char], result, result)
     result *= g
     return result
 
@@ -252,7 +262,7 @@ def _factor(prediction: Any, target: Any, reduction: str) -> float | None:
 
 
 def mse_kept(prediction: Any, target: Any, reduction: str = "mean") -> Any:
-    """For a tape: the value, and its derivative by the prediction."""
+    """For a tape: the value, and the error with what it is multiplied by for the derivative."""
     if not (
         type(prediction) is type(target) is numpy.ndarray
         and prediction.shape == target.shape
@@ -266,15 +276,25 @@ def mse_kept(prediction: Any, target: Any, reduction: str = "mean") -> Any:
         return NotImplemented
     error = numpy.subtract(prediction, target)
     flat = error.ravel()
-    value = flat.dot(flat) * factor
-    return value, numpy.multiply(error, slope, error)
+    return flat.dot(flat) * factor, (error, slope)
+
+
+def scaled(g: Any, scale: Any) -> Any:
+    """g times an array of no axes; most often g is 1."""
+    return scale if g is _FIRST[0] or g is _FIRST[1] else g * scale
+
+
+@functools.lru_cache(64)
+def inverse(n: int, code: str) -> Any:
+    """1 / n as an array of no axes."""
+    return numpy.asarray(1 / n, code)
 
 
 @functools.lru_cache(64)
 def _scales(size: int, rows: int, reduction: str, code: str) -> tuple[Any, Any]:
     """What a sum of squares is multiplied by, and an error for the derivative."""
     factor = {"mean": 1 / size, "half_sum": 0.5 / rows, "sum": 1.0}.get(reduction)
-    if factor is None or code not in _ONES:
+    if factor is None or code not in ONE:
         return None, None
     return factor, numpy.asarray(2 * factor, code)
 
@@ -331,7 +351,7 @@ def cross_entropy_backward(g: Any, logits: Any, target: Any, reduction: str = "m
     numpy.exp(p, p)
     numpy.divide(p, _row_sums(p)[:, None], p)
     try:
-        p[counted(len(target)), target] -= _ONES[p.dtype.char]
+        p[counted(len(target)), target] -= ONE[p.dtype.char]
     except IndexError:
         return NotImplemented
     return numpy.multiply(p, g * (1 / len(target)) if reduction == "mean" else g, p)
@@ -369,13 +389,13 @@ def _row_sums(x: Any) -> Any:
 
 def ones(n: int, dtype: Any) -> Any:
     """A vector of ones, from one that grows."""
-    known = _MANY_ONES.get(dtype.char)
+    known = _MANYONE.get(dtype.char)
     if known is None or len(known) < n:
-        known = _MANY_ONES[dtype.char] = numpy.ones(2 * n, dtype)
+        known = _MANYONE[dtype.char] = numpy.ones(2 * n, dtype)
     return known[:n]
 
 
-_MANY_ONES: dict[str, Any] = {}
+_MANYONE: dict[str, Any] = {}
 
 
 def counted(n: int) -> Any:

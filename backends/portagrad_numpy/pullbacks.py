@@ -14,20 +14,21 @@ import numpy
 
 from portagrad.backend.protocol import Pullback, may_decline
 from portagrad_numpy.kernels import (
+    ONE,
     counted,
     cross_entropy_backward,
+    inverse,
     linear_backward,
     mse_backward,
     relu_backward,
+    scaled,
 )
 from portagrad_numpy.pool import room
-
-_ONE = {char: numpy.ones((), char) for char in "fd"}
 
 
 def one(x: Any) -> Any:
     """1 as an array of the dtype of x, where that is quicker than a number."""
-    return _ONE.get(x.dtype.char, 1)
+    return ONE.get(x.dtype.char, 1)
 
 
 def _sigmoid(g: Any, out: Any, spare: Any, spare_out: Any) -> Any:
@@ -35,7 +36,7 @@ def _sigmoid(g: Any, out: Any, spare: Any, spare_out: Any) -> Any:
     if not g.shape:
         return g * (out * (1 - out))
     if spare is None:
-        slope = numpy.subtract(one(out), out)
+        slope = numpy.subtract(ONE.get(out.dtype.char, 1), out)
         slope *= out
         slope *= g
         return slope
@@ -81,7 +82,8 @@ def _mse(g: Any, prediction: Any, target: Any, reduction: str, beside: Any) -> A
     """2 (z - y) g times the scale."""
     if beside is None:
         return mse_backward(g, prediction, target, reduction)
-    return numpy.multiply(beside, g)
+    error, slope = beside
+    return numpy.multiply(error, scaled(g, slope))
 
 
 @may_decline
@@ -89,7 +91,7 @@ def _cross_entropy(g: Any, logits: Any, target: Any, reduction: str, beside: Any
     """(softmax(x) - one-hot) g times the scale."""
     if beside is None:
         return cross_entropy_backward(g, logits, target, reduction)
-    scale = g * (1 / len(target)) if reduction == "mean" else g
+    scale = scaled(g, inverse(len(target), g.dtype.char)) if reduction == "mean" else g
     place = counted(len(target)), target
     chosen = beside[place]
     pulled = numpy.multiply(beside, scale, room(beside.shape, beside.dtype))

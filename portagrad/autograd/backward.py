@@ -37,23 +37,19 @@ def walk(
     """
     pending: dict[Node, Any] = {}
     trace: Trace | None = tape if create_graph else None
-    backend: Backend | None = None
     for node, cotangent in seeds:
-        if trace is None:
-            if type(cotangent) in traced_types:
-                trace = cotangent.trace
-            elif backend is None:
-                backend = _reusing(cotangent)
+        if trace is None and type(cotangent) in traced_types:
+            trace = cotangent.trace
         pending[node] = cotangent if node not in pending else pending[node] + cotangent
     finished: dict[Node, Any] = {}
     watch = mode.get().watch
     anomaly = watch is not None and watch.anomaly
     absorbing = watch is not None and watch.absorbing
-    home, smallest = None, math.inf
-    if trace is not None:
-        backend = None
-    elif backend is not None:
-        home, smallest = backend.array_types()[0], backend.reusable_from
+    backend: Backend | None = None
+    home: Any = None
+    smallest = math.inf
+    if trace is None and pending:
+        backend, home, smallest = _reusing(next(iter(pending.values())))
     plainly = trace is None and not absorbing
     # Nodes are numbered as they are made, so that the newest one waiting has all its cotangent.
     # One that waits, `ahead`, is held beside the others: in a chain it is the only one.
@@ -191,10 +187,15 @@ def _is_leaf(node: Node) -> bool:
     return node.plan is None and not node.parents
 
 
-def _reusing(cotangent: Any) -> Backend | None:
-    """The backend of a walk on plain arrays, where it can tell which arrays may be written over."""
+def _reusing(cotangent: Any) -> tuple[Backend | None, Any, float]:
+    """The backend of a walk on plain arrays, where it can tell which may be written over.
+
+    With it their type, and from how many bytes on that is worth it.
+    """
     backend = backend_of(cotangent) if hasattr(cotangent, "dtype") else None
-    return backend if backend is not None and backend.reusable_from < math.inf else None
+    if backend is None or backend.reusable_from == math.inf:
+        return None, None, math.inf
+    return backend, backend.array_types()[0], backend.reusable_from
 
 
 def _sum(waiting: dict[Node, Any], node: Node, c: Any, backend: Backend | None) -> Any:
