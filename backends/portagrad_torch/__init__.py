@@ -108,6 +108,24 @@ class TorchBackend(Backend):
         if kind != "cpu":
             getattr(self._torch, kind).synchronize()
 
+    def release_memory(self) -> None:
+        if self._torch.cuda.is_initialized():
+            self._torch.cuda.empty_cache()
+
+    def memory_report(self, x: Any) -> str:
+        if not x.is_cuda:
+            return ""
+        cuda = self._torch.cuda
+        used = cuda.memory_allocated(x.device)
+        kept = cuda.memory_reserved(x.device) - used
+        used, kept, free, total = (
+            f"{count / 2**30:.3g}" for count in (used, kept, *cuda.mem_get_info(x.device))
+        )
+        return (
+            f"On {x.device}, arrays take {used} GiB, torch keeps {kept} GiB that they have left, "
+            f"and {free} of {total} GiB are free."
+        )
+
     def on_host(self, x: Any) -> bool:
         return bool(x.device.type == "cpu")
 

@@ -31,7 +31,10 @@ _DEVICES = (
 _ADVICE = (
     "Try a smaller batch; portagrad.checkpoint, which computes parts of a network again instead "
     "of keeping their results; parameters and data in bfloat16 or float16; portagrad.no_grad() "
-    "where no gradient is wanted. What freed arrays left behind is given back by "
+    "where no gradient is wanted."
+)
+_RELEASE = (
+    "What freed arrays left behind is given back by "
     "portagrad.get_backend({name!r}).release_memory()."
 )
 
@@ -89,7 +92,9 @@ def _with_advice(said: str, operands: Sequence[Any]) -> str:
     parts = [said.rstrip(". ") + "."]
     for x in _arrays(operands):
         backend = backend_of(x)
-        parts += [_memory(backend, x), _ADVICE.format(name=backend.name)]
+        parts += [_memory(backend, x), _ADVICE]
+        if type(backend).release_memory is not Backend.release_memory:
+            parts.append(_RELEASE.format(name=backend.name))
         break
     return " ".join([*filter(None, parts), active_line()])
 

@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import weakref
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -65,6 +66,27 @@ def test_torchs_error_is_a_runtime_error_still():
     with pytest.raises(RuntimeError, match=r"^exp: .*tried to allocate .*smaller batch") as caught:
         xp.exp(torch.ones(1).expand(HUGE))
     assert isinstance(caught.value, OutOfMemoryError)
+    assert "The host has" in str(caught.value)
+
+
+def test_torch_says_what_a_card_has(monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 60 << 30)
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 70 << 30)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (3 << 30, 80 << 30))
+    x = SimpleNamespace(is_cuda=True, device="cuda:1")
+    assert backend_of(torch.ones(1)).memory_report(x) == (
+        "On cuda:1, arrays take 60 GiB, torch keeps 10 GiB that they have left, and 3 of 80 GiB "
+        "are free."
+    )
+
+
+def test_nobody_is_sent_to_release_what_a_library_does_not_keep():
+    jax = pytest.importorskip("jax")
+    error = RuntimeError("RESOURCE_EXHAUSTED: Out of memory")
+    said = str(explained(error, "exp: out of memory", (jax.numpy.ones(1),)))
+    assert "smaller batch" in said
+    assert "release_memory" not in said
 
 
 def test_a_result_on_the_tape():
