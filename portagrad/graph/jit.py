@@ -8,10 +8,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
+from portagrad.autograd.batched import BatchTrace
 from portagrad.autograd.tensor import EAGER
 from portagrad.backend import backend_of
 from portagrad.backend.dispatch import find_backend
 from portagrad.errors import ArgumentError, JitError
+from portagrad.graph.batches import OnBatches
 from portagrad.graph.compile import Plan
 from portagrad.graph.differentiated import Call, OnTapes
 from portagrad.graph.entry import MISS
@@ -50,8 +52,8 @@ def jit(
 
     `f.explain()` shows the plans. `jit(grad(f))` and a `backward()` inside are compiled
     whole. `grad(jit(f))` is one node with a plan for each way where the function has many
-    operations for few arguments. Under other transforms, and where the result keeps a
-    graph to call `backward()` on, the function runs as it is written.
+    operations for few arguments; `vmap(jit(f))` is `jit(vmap(f))`. Under other transforms,
+    and where the result keeps a graph to call `backward()` on, it runs as it is written.
 
     Raises `JitError`, naming the line, where the function reads a value that depends on
     its arguments, makes a shape of it, draws from a random number generator shared with
@@ -87,6 +89,7 @@ class JitFunction:
         #: Those of them that cannot be inputs: the function decides by them.
         self._refused: set[Any] = set()
         self._on_tapes = OnTapes()
+        self._on_batches = OnBatches(JitFunction)
         #: Calls whose results keep a graph, which only eager work can make.
         self._alive: set[Hashable] = set()
 
@@ -148,16 +151,21 @@ class JitFunction:
         return self._record(key, plans, args, keywords)
 
     def _under_another_transform(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
-        """A tape may have it as one node; all others see every step."""
+        """A tape may have it as one node, and batches as a function of batches."""
         if self._on_tapes.given_up:
             return self.__portagrad_function__(*args, **keywords)
         call = Call(self.__portagrad_function__, args, keywords)
-        if self._on_tapes.suits(call) and recording():
+        suited: Any = None
+        if isinstance(call.trace, BatchTrace) and call.moving:
+            suited = self._on_batches
+        elif recording() and self._on_tapes.suits(call):
+            suited = self._on_tapes
+        if suited is not None:
             try:
-                return self._on_tapes(call, _signature((args, keywords), self._static, call.trace))
-            except Foreign:  # there is an older tape, too
-                pass
-        return self.__portagrad_function__(*args, **keywords)
+                key = (recording(), _signature((args, keywords), self._static, call.trace))
+            except Foreign:  # there is another trace, too
+                suited = None
+        return call.as_written() if suited is None else suited(call, key)
 
     def _record(self, key: Hashable, plans: list[Plan], args: Any, keywords: Any) -> Any:
         try:
