@@ -85,23 +85,28 @@ def _apart(operations: list[Operation]) -> list[list[Operation]]:
     """
     if all(o.output.size == 1 for o in operations):
         return [operations] if operations else []
-    part_of: dict[Value, list[Operation]] = {}
-    parts: dict[int, list[Operation]] = {}
+    leader = {o: o for o in operations}  # of what has an array in common
+
+    def led(o: Operation) -> Operation:
+        while leader[o] is not o:
+            leader[o] = o = leader[leader[o]]
+        return o
+
+    latest: dict[Value, Operation] = {}
     for o in operations:
-        own = [o]
-        arrays = [v for v in (*o.values, o.output) if v.size > 1]
-        for part in {id(part_of[v]): part_of[v] for v in arrays if v in part_of}.values():
-            own[:0] = parts.pop(id(part))
-        parts[id(own)] = own
-        part_of.update((v, own) for each in own for v in (*each.values, each.output) if v.size > 1)
-    order = {o: i for i, o in enumerate(operations)}
+        for v in (*o.values, o.output):
+            if v.size > 1:
+                leader[led(latest.setdefault(v, o))] = led(o)
+    parts: dict[Operation, list[Operation]] = {}
+    for o in operations:
+        parts.setdefault(led(o), []).append(o)
     like: dict[tuple[str, ...], list[list[Operation]]] = {}
     for part in parts.values():
-        part.sort(key=order.__getitem__)
         like.setdefault(tuple(f"{o.name} {o.output.dtype}" for o in part), []).append(part)
     several = [part for same in like.values() if len(same) > 1 for part in same]
-    rest = [o for same in like.values() if len(same) == 1 for o in same[0]]
-    return [*several, sorted(rest, key=order.__getitem__)] if rest else several
+    alone = {o for same in like.values() if len(same) == 1 for o in same[0]}
+    rest = [o for o in operations if o in alone]
+    return [*several, rest] if rest else several
 
 
 def _noted(o: Operation, needed: set[Value]) -> bool:
