@@ -174,7 +174,7 @@ def _by_elements(program: Program) -> list[str]:
         "    }",
         "}",
         "",
-        "template <typename I> __global__ void elements(const __grid_constant__ Parts parts) {",
+        "template <typename I> __global__ void elements(const Parts parts) {",
         "    const Part &part = parts.at[blockIdx.y];",
         f"    if (part.wide) run<I, {width(program)}>(part); else run<I, 1>(part);",
         "}",
@@ -187,7 +187,7 @@ def _by_rows(program: Program) -> list[str]:
     totals = [f"{TYPES[program.dtype(v)][1]} t{i} = 0;" for i, v in enumerate(program.sums)]
     return [
         "template <typename I, int R, bool whole>",
-        "__global__ void elements(const __grid_constant__ Parts parts) {",
+        "__global__ void elements(const Parts parts) {",
         "    constexpr int N = 1;",
         "    const Part &part = parts.at[blockIdx.z];",
         f"    {_sizes(program)}",

@@ -79,10 +79,13 @@ def divided(graph: Graph) -> Divided | None:
 
 def _partner(operation: Operation, number: Value) -> Any:
     """The dtype that a number takes beside the array of an element-wise operation."""
-    if not getattr(operation.function, "elementwise", False):
+    if operation.name in ("where", "clip"):
+        dtypes = {v.dtype for v in operation.outputs}
+    elif getattr(operation.function, "elementwise", False):
+        dtypes = {x.dtype for x in operation.inputs if type(x) is Value and x is not number}
+        dtypes |= {v.dtype for v in operation.outputs}
+    else:
         return None
-    dtypes = {x.dtype for x in operation.inputs if type(x) is Value and x is not number}
-    dtypes |= {v.dtype for v in operation.outputs}
     (dtype,) = dtypes if len(dtypes) == 1 else (None,)
     return dtype if "float" in str(dtype) else None
 

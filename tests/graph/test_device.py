@@ -135,6 +135,14 @@ def test_numbers_that_change_are_scalars_on_the_device(again):
     assert again.log.count("capture") == 1
 
 
+def test_numbers_that_limit_and_choose_are_scalars_too(again):
+    f = pg.jit(lambda x, a: xp.where(x > 0, xp.clip(x, 0.0, a), -a))
+    for a in (1.0, 2.0, 0.5, 3.0):
+        made = pg.to_numpy(f(pg.asarray([-1.0, 0.75, 2.5]), a))
+        np.testing.assert_allclose(made, [-a, min(0.75, a), min(2.5, a)])
+    assert again.log.count("capture") == 1
+
+
 def test_numbers_are_written_together(again):
     """The corrections of four parameters are one operation."""
     _, _, step = training("adam")

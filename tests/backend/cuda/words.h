@@ -8,7 +8,6 @@
 #define __device__
 #define __forceinline__ inline
 #define __restrict__
-#define __grid_constant__
 
 using std::exp, std::fmax, std::fmin, std::log, std::sqrt, std::tanh, std::fabs, std::isfinite;
 
