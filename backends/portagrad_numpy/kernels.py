@@ -203,7 +203,7 @@ def linear_weight_backward(g: Any, x: Any) -> Any:
 def linear_bias_backward(g: Any) -> Any:
     """Σ g, as a product: half the time of a sum over the rows."""
     rows = g if g.ndim == 2 else _rows(g)
-    return ones(len(rows), g.dtype).dot(rows)
+    return ones(len(rows), g.dtype.char).dot(rows)
 
 
 def linear_backward(g: Any, x: Any, weight: Any, needs: Any) -> Any:
@@ -213,7 +213,7 @@ def linear_backward(g: Any, x: Any, weight: Any, needs: Any) -> Any:
         return (
             product(g, weight.T) if of_x else None,
             product(x.T, g) if of_weight else None,
-            ones(len(g), g.dtype).dot(g) if of_bias else None,
+            ones(len(g), g.dtype.char).dot(g) if of_bias else None,
         )
     return (
         linear_x_backward(g, weight) if of_x else None,
@@ -376,7 +376,7 @@ def _shifted(logits: Any) -> Any:
     largest = numpy.maximum.reduce(logits, 1, keepdims=True)
     # One infinity or nan makes the sum one; so do numbers near the largest there is, which the
     # kernel's definition can take.
-    if not math.isfinite(largest.reshape(-1).dot(ones(len(largest), largest.dtype))):
+    if not math.isfinite(largest.reshape(-1).dot(ones(len(largest), largest.dtype.char))):
         return None
     out = None if logits.nbytes < LARGE else room(logits.shape, logits.dtype)
     return numpy.subtract(logits, largest, out)
@@ -384,18 +384,13 @@ def _shifted(logits: Any) -> Any:
 
 def _row_sums(x: Any) -> Any:
     """Σ over the last axis, as a product: rows are short, and a sum over each costs a call."""
-    return x.dot(ones(x.shape[1], x.dtype))
+    return x.dot(ones(x.shape[1], x.dtype.char))
 
 
-def ones(n: int, dtype: Any) -> Any:
-    """A vector of ones, from one that grows."""
-    known = _MANYONE.get(dtype.char)
-    if known is None or len(known) < n:
-        known = _MANYONE[dtype.char] = numpy.ones(2 * n, dtype)
-    return known[:n]
-
-
-_MANYONE: dict[str, Any] = {}
+@functools.lru_cache(256)
+def ones(n: int, code: str) -> Any:
+    """A vector of ones, to sum with; nobody writes to it."""
+    return numpy.ones(n, code)
 
 
 def counted(n: int) -> Any:
