@@ -40,7 +40,7 @@ def walk(
     for node, cotangent in seeds:
         if trace is None and type(cotangent) in traced_types:
             trace = cotangent.trace
-        pending[node] = cotangent if node not in pending else pending[node] + cotangent
+        pending[node] = cotangent if node not in pending else xp.add(pending[node], cotangent)
     finished: dict[Node, Any] = {}
     watch = mode.get().watch
     anomaly = watch is not None and watch.anomaly
@@ -89,7 +89,8 @@ def walk(
                     pending[parent] = [None] * len(parent.shape)
                     heappush(heap, (-parent.number, parent))
                 slots = pending[parent]
-                slots[node.index] = g if slots[node.index] is None else slots[node.index] + g
+                before = slots[node.index]
+                slots[node.index] = g if before is None else xp.add(before, g)
             continue
         kept = node.kept
         if kept is None:
@@ -201,7 +202,9 @@ def _reusing(cotangent: Any) -> tuple[Backend | None, Any, float]:
 def _sum(waiting: dict[Node, Any], node: Node, c: Any, backend: Backend | None) -> Any:
     """Add to the cotangent of a node, in place where nobody can see it."""
     before = waiting.pop(node)
-    if backend is not None and backend.reusable(before):
+    if backend is None:
+        return xp.add(before, c)  # on the device that they are on, whichever is current
+    if backend.reusable(before):
         before += c
         return before
     return before + c

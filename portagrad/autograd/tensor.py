@@ -221,7 +221,8 @@ class Tensor(ArrayObject):
                     gradient = apart(gradient, taken)
                 taken.add(id(gradient))
             extra = node.extra or self._extra(node)
-            changed.append((extra, gradient if extra.grad is None else extra.grad + gradient))
+            before = extra.grad
+            changed.append((extra, gradient if before is None else xp.add(before, gradient)))
         for extra, gradient in changed:  # nothing has failed
             extra.grad = gradient
 

@@ -189,8 +189,6 @@ def test_a_program_runs_on_its_arrays_card(cards, program):
 
 
 #: Programs in which a cotangent comes together from two sides.
-SUMS = {"element-wise", "fan-out", "shapes", "reductions"}
-ADDED = "the walk adds cotangents where the current device is"
 
 
 def gradients(program):
@@ -217,10 +215,7 @@ def test_a_gradient_in_a_scope_runs_on_its_device(cards, program):
         check_gradients(*gradients(program))
 
 
-@pytest.mark.parametrize(
-    "program",
-    [pytest.param(p, marks=pytest.mark.xfail(reason=ADDED)) if p in SUMS else p for p in PROGRAMS],
-)
+@pytest.mark.parametrize("program", PROGRAMS)
 def test_a_gradient_runs_on_its_arrays_card(cards, program):
     assert Cards.current == 0
     check_gradients(*gradients(program))
