@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 worker = pytest.importorskip("benchmarks.peers.worker", reason="the source tree is not there")
 
+from benchmarks.peers import __main__ as command  # noqa: E402
 from benchmarks.peers import report, rounds, workloads  # noqa: E402
 from benchmarks.peers.libraries import numpy_hand, numpy_preallocated, portagrad_eager  # noqa: E402
 
@@ -67,3 +69,38 @@ def test_a_wrong_result_is_refused() -> None:
 
     with pytest.raises(AssertionError, match="result 0 is"):
         worker._check(Wrong(TINY, data), TINY, data)
+
+
+def test_a_library_may_have_an_interpreter_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started: dict[str, str] = {}
+
+    class Absent:
+        def __init__(self, library: str, threads: int, python: str) -> None:
+            self.library = library
+            started[library] = python
+
+        def send(self, **order: Any) -> None:
+            pass
+
+        def receive(self) -> dict[str, Any]:
+            return {"skip": "not here"}
+
+        end = send
+
+    monkeypatch.setattr(rounds, "Worker", Absent)
+    libraries = [rounds.FLOOR, "advect_eager", "advect_staged"]
+    pythons = {"advect": "python3.12"}
+    found = rounds.measure(
+        TINY, "step", libraries, threads=1, rounds=2, seconds=0.1, pythons=pythons
+    )
+    assert list(found) == []
+    assert started == {
+        rounds.FLOOR: sys.executable,
+        "advect_eager": "python3.12",
+        "advect_staged": "python3.12",
+    }
+    with pytest.raises(SystemExit):
+        command.parse(["--python", "advect"])
+    assert "LIBRARY=PATH" in capsys.readouterr().err
