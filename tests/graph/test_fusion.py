@@ -345,3 +345,91 @@ def test_gradients_of_random_functions(compiler, seed):
     (plans,) = jitted._plans.values()
     assert groups(plans[0].device)
     assert len(plans[0].device.operations) < len(plans[0].graph.operations) / 2
+
+
+class State:
+    """Something that a step changes."""
+
+    def __init__(self, w: Any) -> None:
+        self.w = w
+
+
+def _read_later(state: State, x: Any) -> Any:
+    old = state.w
+    state.w = old * 0.5 + 1.0
+    return xp.matmul(old, x)
+
+
+def _view_read_later(state: State, x: Any) -> Any:
+    old = xp.reshape(state.w, (-1,))
+    state.w = state.w * 0.5 + 1.0
+    return xp.sum(old) * x
+
+
+def _returned(state: State, x: Any) -> Any:
+    old = state.w
+    state.w = old * 0.5 + x
+    return old
+
+
+def _row_read_by_all(state: State, x: Any) -> Any:
+    state.w = state.w * 0.5 + state.w[0:1, :] * x
+    return xp.sum(state.w)
+
+
+def _transpose_read(state: State, x: Any) -> Any:
+    state.w = state.w * 0.5 + state.w.T * x
+    return x
+
+
+def _added_up(state: State, x: Any) -> Any:
+    state.w = state.w * 0.5 + xp.sum(state.w, axis=0) * x
+    return x + 1.0
+
+
+def _swapped(state: State, x: Any) -> Any:
+    state.w, state.v = state.v * 0.5 + x, state.w * 0.25 - x
+    return x
+
+
+def _alone(state: State, x: Any) -> Any:
+    state.w = state.w * 0.5 + x * 0.1
+    return xp.sum(x)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        *(_read_later, _view_read_later, _returned, _row_read_by_all, _transpose_read),
+        *(_added_up, _swapped, _alone),
+    ],
+)
+def test_memory_is_written_over_only_where_nobody_reads_it_any_more(compiler, again, step):
+    state, other = State(normal(4, 4)), State(normal(4, 4))
+    state.v, other.v = normal(4, 4, seed=1), normal(4, 4, seed=1)
+    jitted = pg.jit(lambda x: step(state, x))
+    for number in range(6):
+        x = normal(4, 4, seed=10 + number)
+        same(jitted(x), step(other, x))
+        same(state.w, other.w)
+        same(state.v, other.v)
+    assert again.log.count("launch") >= 4
+
+
+def test_what_nobody_reads_is_written_over(compiler, again):
+    state = State(normal(4, 4))
+    jitted = pg.jit(lambda x: _alone(state, x))
+    written = []
+    launch = compiler.launch
+    for number in range(4):
+        jitted(normal(4, 4, seed=number))
+    (plans,) = jitted._plans.values()
+    assert len(groups(plans[0].device)) == 1
+    compiler.launch = lambda program, parts, **more: (
+        written.extend(parts) or launch(program, parts, **more)
+    )
+    try:
+        jitted(normal(4, 4, seed=9))
+    finally:
+        del compiler.launch
+    assert [into is not None for part in written for into in part.into] == [True]
