@@ -48,6 +48,7 @@ nothing of that need be asked again. For `x1 * x2`, where x1 wanted a gradient, 
 
 from __future__ import annotations
 
+import functools
 import linecache
 from collections.abc import Callable
 from typing import Any
@@ -94,6 +95,7 @@ def write_out(
         name, otherwise = operators[tensor_type, primitive]
         operation = _compiled(primitive, masks, tensor_type, tape_type, name, otherwise)
         setattr(tensor_type, name, operation)
+        primitive.withdraw = functools.partial(setattr, tensor_type, name, otherwise)
 
 
 def _compiled(

@@ -86,6 +86,8 @@ class Primitive:
         #: By the type of the results, what `direct` is written for: the operands that want a
         #: gradient, and the plan for them.
         self.usual: dict[type, dict[int, Plan]] = {}
+        #: Takes back what was written for an operator, when another derivative is stated.
+        self.withdraw: Callable[[], None] | None = None
         if self.variadic and len(self.operands) != 1:
             raise TypeError(f"{self.name}: a list of arrays must be the only operand")
 
@@ -121,6 +123,8 @@ class Primitive:
         self.plans.clear()
         self.usual.clear()
         self.direct.clear()
+        if self.withdraw is not None:
+            self.withdraw()
 
     def plan(self, mask: int) -> Plan:
         """What to keep and compute where the operands in `mask` want a gradient."""

@@ -492,3 +492,27 @@ def test_a_librarys_error_says_in_which_call(call, words, wanted):
         call(pg.tensor(np.ones((2, 3)), requires_grad=wanted))
     for word in words:
         assert word in str(caught.value)
+
+
+def test_a_derivative_that_is_stated_anew_is_used_at_once():
+    """Also by the operator, and where the function has been called before."""
+    record = xp.add.primitive
+    stated = record.rules["x1"].formula
+    x = leaf([1.0, 2.0])
+
+    def slopes():
+        found = []
+        for add in (lambda x, c: x + c, xp.add):
+            x.grad = None
+            add(x, 3.0).sum().backward()
+            found.append(pg.to_numpy(x.grad).tolist())
+        return found
+
+    assert [slopes() for _ in range(3)] == [[[1.0, 1.0]] * 2] * 3
+    try:
+        xp.add.defvjp(x1=lambda g: 7 * g)
+        assert [slopes() for _ in range(3)] == [[[7.0, 7.0]] * 2] * 3
+    finally:
+        xp.add.defvjp(x1=stated)
+    assert slopes() == [[1.0, 1.0]] * 2
+    assert record.withdraw is not None

@@ -188,9 +188,6 @@ def test_a_program_runs_on_its_arrays_card(cards, program):
     assert Cards.over_the_bus == []
 
 
-#: Programs in which a cotangent comes together from two sides.
-
-
 def gradients(program):
     """The gradients of a program on card 1, and NumPy's."""
     hosts = [np.random.default_rng(0).normal(size=shape) for shape in ((2, 3), (3, 3))]
