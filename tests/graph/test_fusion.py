@@ -156,6 +156,8 @@ def test_a_loss_and_its_gradient(compiler):
     graph = plan(f, normal(6, 8), normal(6, 8, seed=1))
     assert names(graph).count("sum") == 1
     assert names(graph).count("fused") <= 3
+    done = [o.name for group in groups(graph) for o in group.parts[0].operations]
+    assert done.count("subtract") == 2  # the error, which both need, and 1 - σ
     assert len(graph.operations) <= 4
 
 

@@ -43,6 +43,7 @@ def test_the_stand_in_has_the_kernels_of_cupy() -> None:
     from portagrad_cupy.kernels import KERNELS
 
     assert set(KERNELS) >= set(LAUNCHES)
+    assert set(KERNELS) <= {*kernels.__all__, "matmul"}
 
 
 class Calls(Counter[str]):

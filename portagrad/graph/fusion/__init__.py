@@ -16,6 +16,7 @@ from portagrad.graph.fusion.grouping import free_first, launches, units
 from portagrad.graph.fusion.overwriting import overwriting as overwriting
 from portagrad.graph.fusion.programs import Piece, covered
 from portagrad.graph.graph import Graph, Operation
+from portagrad.graph.passes import simplified
 
 
 def fused(graph: Graph) -> Graph:
@@ -29,7 +30,9 @@ def fused(graph: Graph) -> Graph:
     compiler = backend.elementwise
 
     covers = functools.cache(functools.partial(covered, compiler))
-    graph = expanded(free_first(graph, compiler), backend, covers)
+    # What definitions have in common, as a loss and its derivative do, is done once.
+    graph = simplified(expanded(graph, backend, covers))
+    graph = free_first(graph, compiler)
     operations = [
         each if isinstance(each, Operation) else _launch(compiler, each)
         for each in launches(units(graph, compiler, covers))
