@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.peers import report
-from benchmarks.peers.rounds import FLOOR, LIBRARIES, PARTS, Row, measure
+from benchmarks.peers.rounds import CLOCKS, FLOOR, LIBRARIES, PARTS, Row, measure
 from benchmarks.peers.workloads import WORKLOADS
 from portagrad.bench.report import processor
 from portagrad.plot import render
@@ -35,6 +35,12 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=11, help="default 11")
     parser.add_argument(
         "--seconds", type=float, default=0.1, help="of each library in a round; default 0.1"
+    )
+    parser.add_argument(
+        "--clock",
+        choices=CLOCKS,
+        default="wall",
+        help="the processor's time of a process is steadier among busy neighbours; default wall",
     )
     parser.add_argument(
         "--python",
@@ -75,13 +81,15 @@ def main(options: argparse.Namespace) -> None:
                 threads=options.threads,
                 rounds=options.rounds,
                 seconds=options.seconds,
+                clock=options.clock,
                 pythons=dict(each.split("=", 1) for each in options.python),
             )
-    print(f"\n{processor()}, {options.threads} thread(s); time over numpy hand's, medians.")
+    how = f"{options.threads} thread(s), {options.clock} time"
+    print(f"\n{processor()}, {how}; over numpy hand's, medians.")
     for part in options.parts:
         print(f"\n{part}\n\n{report.table(rows, part)}")
     if options.json is not None:
-        document = report.document(rows, options.threads)
+        document = report.document(rows, options.threads) | {"clock": options.clock}
         options.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     if options.plot is not None:
         content = render(report.figure(rows, options.threads), options.plot.suffix)

@@ -39,6 +39,7 @@ LIBRARIES = (
     "advect_staged",
 )
 PARTS = ("step", "backward")
+CLOCKS = ("wall", "processor")
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,7 @@ def measure(
     threads: int,
     rounds: int,
     seconds: float,
+    clock: str = "wall",
     pythons: Mapping[str, str] | None = None,
 ) -> Iterator[Row]:
     """Time every library on a workload, in rounds of `seconds` for each; a row for each.
@@ -125,12 +127,12 @@ def measure(
     try:
         calls: dict[str, int] = {}
         for worker in workers:  # one after the other: nobody compiles while another one measures
-            worker.send(workload=workload.name, part=part)
+            worker.send(workload=workload.name, part=part, clock=clock)
             answer = worker.receive()
             if "skip" in answer:
                 print(f"  {worker.library}: {answer['skip']}", file=sys.stderr)
             else:
-                calls[worker.library] = max(1, math.ceil(seconds / answer["seconds"]))
+                calls[worker.library] = max(1, math.ceil(seconds / max(answer["seconds"], 1e-6)))
         taking_part = [worker for worker in workers if worker.library in calls]
         times: dict[str, list[float]] = {library: [] for library in calls}
         for _ in range(rounds + 1):
