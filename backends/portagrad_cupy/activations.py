@@ -18,8 +18,8 @@ from portagrad.backend.elementwise import Part
 from portagrad.backend.protocol import may_decline
 from portagrad_cupy.elements import run
 from portagrad_cupy.formulas import Element, layout
+from portagrad_cupy.launching import Layout
 from portagrad_cupy.source import TYPES
-from portagrad_cupy.writing import Layout
 
 #: A square or a cube of more would overflow; σ and Φ are 0 or 1 long before in every precision.
 FAR, SATURATED = 1000.0, 12.0

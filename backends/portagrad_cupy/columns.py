@@ -8,8 +8,8 @@ from typing import Any
 
 import cupy
 
+from portagrad_cupy.launching import COLUMNS, FLAT, TALL, row_shares
 from portagrad_cupy.source import TYPES, function
-from portagrad_cupy.writing import COLUMNS, FLAT, TALL, row_shares
 
 
 def linear_bias_backward(g: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import cupy
 
 from portagrad.backend.elementwise import Part, Program
-from portagrad_cupy import writing
+from portagrad_cupy import launching, writing
 from portagrad_cupy.columns import add_shares, multiprocessors
 from portagrad_cupy.source import compiled
 
@@ -19,10 +19,10 @@ class CudaCompiler(writing.CudaWriter):
     """Kernels for CuPy's arrays."""
 
     def compiled(self, program: Program) -> Callable[[Sequence[Part]], list[Any]]:
-        return functools.partial(run, writing.layout(program))
+        return functools.partial(run, launching.layout(program))
 
 
-def run(layout: writing.Layout, parts: Sequence[Part]) -> list[Any]:
+def run(layout: launching.Layout, parts: Sequence[Part]) -> list[Any]:
     """The results and sums of all parts, in as few launches as their arguments fit into."""
     most = layout.most_parts
     if len(parts) <= most:
@@ -31,7 +31,7 @@ def run(layout: writing.Layout, parts: Sequence[Part]) -> list[Any]:
     return [x for each in cut for x in _launch(layout, each)]
 
 
-def _launch(layout: writing.Layout, parts: Sequence[Part]) -> list[Any]:
+def _launch(layout: launching.Layout, parts: Sequence[Part]) -> list[Any]:
     """One launch, on the card where the arrays are."""
     for x in (*parts[0].operands, *parts[0].into):
         if isinstance(x, cupy.ndarray):
@@ -42,7 +42,7 @@ def _launch(layout: writing.Layout, parts: Sequence[Part]) -> list[Any]:
     return _on_current(layout, parts)
 
 
-def _on_current(layout: writing.Layout, parts: Sequence[Part]) -> list[Any]:
+def _on_current(layout: launching.Layout, parts: Sequence[Part]) -> list[Any]:
     program = layout.program
     results: list[Any] = []
     sums: list[tuple[Any, Any]] = []
@@ -78,8 +78,8 @@ def _on_current(layout: writing.Layout, parts: Sequence[Part]) -> list[Any]:
 def _configuration(program: Program, parts: Sequence[Part]) -> tuple[str, Any, tuple[int, ...]]:
     """The kernel's template arguments, its grid if it is known before the addresses, its block."""
     if not program.sums:
-        return writing.index_type(parts), None, (writing.THREADS,)
-    return writing.summing(program, parts, multiprocessors(cupy.cuda.runtime.getDevice()))
+        return launching.index_type(parts), None, (launching.THREADS,)
+    return launching.summing(program, parts, multiprocessors(cupy.cuda.runtime.getDevice()))
 
 
 def _sum(part: Part, dtype: str, shares: int) -> tuple[Any, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from portagrad.backend.elementwise import Instruction, Operand, Program
-from portagrad_cupy import writing
+from portagrad_cupy import launching
 
 #: An operand of the result's shape, seen as rows and columns, and one that has the columns alone.
 FULL, COLUMNS = (True, True), (False, True)
@@ -84,10 +84,10 @@ def layout(
     axes: Sequence[tuple[bool, ...]],
     *,
     added: bool = False,
-) -> writing.Layout:
+) -> launching.Layout:
     """The program of a formula, with its result and, where `added`, the sums of that over rows."""
     sketch = Sketch(dtype, axes)
     result = formula(*(Element(sketch, i) for i in range(len(axes)))).number
     sums = (result,) if added else ()
     program = Program(len(axes[0]), sketch.operands, tuple(sketch.instructions), (result,), sums)
-    return writing.layout(program)
+    return launching.layout(program)

@@ -19,8 +19,8 @@ from portagrad.backend.protocol import may_decline
 from portagrad_cupy import products
 from portagrad_cupy.elements import run
 from portagrad_cupy.formulas import COLUMNS, FULL, Element, layout
+from portagrad_cupy.launching import Layout
 from portagrad_cupy.source import TYPES
-from portagrad_cupy.writing import Layout
 
 
 @may_decline

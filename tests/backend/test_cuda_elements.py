@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from portagrad.backend.elementwise import Instruction, Operand, Part, Program
-from portagrad_cupy import writing
+from portagrad_cupy import launching, writing
 
 SEEDS = range(40)
 #: Of what is computed in several steps; one function alone is in the next table.
@@ -202,8 +202,8 @@ def test_many_parts_fit_into_the_arguments_of_a_kernel(cuda_compiler):
     program = Program(
         1, (Operand("float32", (True,)),), (Instruction("square", (0,), "float32"),), (1,)
     )
-    most = writing.layout(program).most_parts
-    assert most * writing.layout(program).words * 8 <= 4096
+    most = launching.layout(program).most_parts
+    assert most * launching.layout(program).words * 8 <= 4096
     arrays = [np.full(3, i, "float32") for i in range(most + 2)]
     before = cuda_compiler.launches
     made = cuda_compiler.compiled(program)([Part((x,), (3,), (3,), (None,)) for x in arrays])

@@ -96,9 +96,9 @@ def layers(cuda_compiler, monkeypatch):
     monkeypatch.setattr(module.products, "matmul", lambda x1, x2: NotImplemented)
     module.elements = elements
     module.activations = importlib.import_module("portagrad_cupy.activations")
-    elements.writing.layout.cache_clear()  # it holds compiled kernels
+    elements.launching.layout.cache_clear()  # it holds compiled kernels
     yield module
-    elements.writing.layout.cache_clear()
+    elements.launching.layout.cache_clear()
     for name in names:
         sys.modules.pop(name, None)
     sys.modules.update(before)
@@ -231,7 +231,7 @@ def test_many_parts_and_their_sums(layers):
     )
     arrays = [normal(n, 3, seed=n) for n in range(2, 130)]
     parts = [Part((x, 0.5), x.shape, x.shape, (None,)) for x in arrays]
-    made = iter(layers.elements.run(layers.elements.writing.layout(program), parts))
+    made = iter(layers.elements.run(layers.elements.launching.layout(program), parts))
     assert 1 < len(layers.launches) < 5
     for x in arrays:
         np.testing.assert_allclose(next(made), x * 0.5)
@@ -247,7 +247,7 @@ def test_a_result_over_an_operand_that_is_not_stored_by_rows(layers):
     )
     x = normal(6, 4).T
     (made,) = layers.elements.run(
-        layers.elements.writing.layout(program), [Part((x,), x.shape, (24,), (None,))]
+        layers.elements.launching.layout(program), [Part((x,), x.shape, (24,), (None,))]
     )
     np.testing.assert_allclose(made, x**2)
 

@@ -121,6 +121,16 @@ def _steps(
     graph: Graph, covers: Callable[[Operation], bool], sums: Callable[[Operation], bool]
 ) -> tuple[list[Step], dict[Step, Operation]]:
     """The operations as the host's executor sees them."""
+
+    def kind(o: Operation) -> str:
+        if covers(o):
+            return "elementwise"
+        if sums(o):
+            return "sum"
+        if isinstance(o.function, NumberFunction):
+            return "number"
+        return "dot" if any(word in o.name for word in PRODUCTS) else "call"
+
     slots: dict[Value, Slot] = {}
     for v in (*graph.inputs, *graph.constants):
         slots[v] = Slot("input", v.shape, v.dtype)
@@ -131,15 +141,8 @@ def _steps(
             slots.update((v, Slot("view", v.shape, v.dtype, base=out)) for v in o.outputs)
         else:
             out = slots[o.output] = Slot("made", o.output.shape, o.output.dtype)
-        kind = "elementwise" if covers(o) else "sum" if sums(o) else "call"
-        if kind == "sum":
-            pass
-        elif isinstance(o.function, NumberFunction):
-            kind = "number"
-        elif any(word in o.name for word in PRODUCTS):
-            kind = "dot"
         operands = tuple(slots[v] for v in o.values)
-        step = Step(kind, o.name, "", operands, out, effect=isinstance(o.function, Draw))
+        step = Step(kind(o), o.name, "", operands, out, effect=isinstance(o.function, Draw))
         of[step] = o
     return list(of), of
 

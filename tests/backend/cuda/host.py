@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from portagrad.backend.elementwise import Instruction, Operand, Part, Program
-from portagrad_cupy import writing
+from portagrad_cupy import launching, writing
 
 HERE = Path(__file__).parent
 INDEX_TYPES = ("uint32", "uint64")
@@ -32,7 +32,7 @@ class Compiler(writing.CudaWriter):
 
     def compiled(self, program: Program) -> Callable[[Sequence[Part]], list[Any]]:
         def run(parts: Sequence[Part]) -> list[Any]:
-            most = writing.layout(program).most_parts
+            most = launching.layout(program).most_parts
             cut = [parts[first : first + most] for first in range(0, len(parts), most)]
             return [x for each in cut for x in self.launch(program, each)]
 
@@ -67,9 +67,9 @@ class Compiler(writing.CudaWriter):
             results += [*made, *(whole for whole, _ in added)]
             written = [*given, *map(plain, made), *(each for _, each in added)]
             addresses.append([plain(x).ctypes.data for x in written])
-        words, grid = writing.layout(program).packed(parts, addresses)
+        words, grid = launching.layout(program).packed(parts, addresses)
         self.prepare([(program, len(parts))])
-        function = self.functions[program, len(parts)][index or writing.index_type(parts)]
+        function = self.functions[program, len(parts)][index or launching.index_type(parts)]
         across = max((-(-part.axes[-1] // 32) for part in parts if part.axes), default=1)
         if program.sums:
             grid = across, shares
@@ -93,7 +93,9 @@ class Compiler(writing.CudaWriter):
         for n, pair in enumerate(missing):
             text += [f"namespace program{n} {{", writing.written(*pair), 'extern "C" {']
             for i, kind in enumerate(INDEX_TYPES):
-                call = f"launch_in_turn({{x, y, 1}}, {{{writing.THREADS}, 1, 1}}, elements<{kind}>"
+                call = (
+                    f"launch_in_turn({{x, y, 1}}, {{{launching.THREADS}, 1, 1}}, elements<{kind}>"
+                )
                 if pair[0].sums:
                     call = f"launch({{x, y, {pair[1]}}}, {{32, 8, 1}}, elements<{kind}, 8, false>"
                 text.append(
