@@ -305,7 +305,7 @@ def cross_entropy(logits: Any, target: Any, reduction: str = "mean") -> Any:
     if not _labelled(logits, target, reduction):
         return NotImplemented
     shifted = _shifted(logits)
-    if shifted is None or numpy.minimum.reduce(target) < 0:
+    if shifted is None or target.item(target.argmin()) < 0:
         return NotImplemented
     try:
         chosen = shifted[counted(len(target)), target]
@@ -320,7 +320,7 @@ def cross_entropy_kept(logits: Any, target: Any, reduction: str = "mean") -> Any
     if not _labelled(logits, target, reduction):
         return NotImplemented
     p = _shifted(logits)
-    if p is None or numpy.minimum.reduce(target) < 0:
+    if p is None or target.item(target.argmin()) < 0:
         return NotImplemented
     try:
         chosen = p[counted(len(target)), target]
