@@ -4,6 +4,7 @@ import importlib.util
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cache
@@ -17,6 +18,9 @@ from portagrad.backend import Backend, active, use_backend
 from portagrad.backend.catalogue import forget_types
 from portagrad.backend.registry import registry
 from portagrad.errors import BackendError, BackwardError
+
+# For `benchmarks` and `scripts`, which no wheel has; last, as portagrad is the wheel's.
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 
 # Read when the libraries are imported, which is after this. JAX has no float64 unless told to, and
 # dask's threads cost more than the small arrays of tests.
