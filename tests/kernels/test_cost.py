@@ -4,6 +4,7 @@ The bounds are what was measured. A function of portagrad's own where the librar
 several calls more.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 import portagrad as pg
 from portagrad import kernels
 
-HERE = str(Path(pg.__file__).parent)
+HERE = str(Path(pg.__file__).parent) + os.sep
 
 
 def calls_of_portagrad(function, *operands):
