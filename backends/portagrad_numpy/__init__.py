@@ -10,7 +10,8 @@ import numpy
 
 from portagrad.array import Array, Device, Shape
 from portagrad.backend.protocol import LARGE, Backend, is_basic
-from portagrad_numpy.kernels import KEEPING, KERNELS, ONE
+from portagrad_numpy.constants import ONE
+from portagrad_numpy.kernels import KEEPING, KERNELS
 from portagrad_numpy.pool import POOL
 from portagrad_numpy.pullbacks import PULLBACKS
 

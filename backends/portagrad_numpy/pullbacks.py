@@ -13,22 +13,16 @@ from typing import Any
 import numpy
 
 from portagrad.backend.protocol import Pullback, may_decline
-from portagrad_numpy.kernels import (
-    ONE,
+from portagrad_numpy.constants import ONE
+from portagrad_numpy.kernels import linear_backward, relu_backward
+from portagrad_numpy.losses import (
     counted,
     cross_entropy_backward,
-    inverse,
-    linear_backward,
     mse_backward,
-    relu_backward,
+    over_rows,
     scaled,
 )
 from portagrad_numpy.pool import room
-
-
-def one(x: Any) -> Any:
-    """1 as an array of the dtype of x, where that is quicker than a number."""
-    return ONE.get(x.dtype.char, 1)
 
 
 def _sigmoid(g: Any, out: Any, spare: Any, spare_out: Any) -> Any:
@@ -41,7 +35,7 @@ def _sigmoid(g: Any, out: Any, spare: Any, spare_out: Any) -> Any:
         slope *= g
         return slope
     g = numpy.multiply(g, out, spare)
-    g *= numpy.subtract(one(out), out, spare_out)
+    g *= numpy.subtract(ONE.get(out.dtype.char, 1), out, spare_out)
     return g
 
 
@@ -50,7 +44,7 @@ def _tanh(g: Any, out: Any, spare_out: Any) -> Any:
     if not g.shape:
         return g * (1 - out * out)
     slope = numpy.multiply(out, out, spare_out)
-    numpy.subtract(one(slope), slope, slope)
+    numpy.subtract(ONE.get(slope.dtype.char, 1), slope, slope)
     return numpy.multiply(g, slope, slope)
 
 
@@ -91,11 +85,11 @@ def _cross_entropy(g: Any, logits: Any, target: Any, reduction: str, beside: Any
     """(softmax(x) - one-hot) g times the scale."""
     if beside is None:
         return cross_entropy_backward(g, logits, target, reduction)
-    scale = scaled(g, inverse(len(target), g.dtype.char)) if reduction == "mean" else g
+    scale = over_rows(g, len(target), reduction)
     place = counted(len(target)), target
     chosen = beside[place]
     pulled = numpy.multiply(beside, scale, room(beside.shape, beside.dtype))
-    chosen -= one(chosen)
+    chosen -= ONE.get(chosen.dtype.char, 1)
     chosen *= scale
     pulled[place] = chosen
     return pulled

@@ -10,34 +10,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy
 from numpy import add, asarray, divide, multiply, ndarray, sqrt, subtract
 
 from portagrad.backend.protocol import LARGE
+from portagrad_numpy.constants import FLOAT32, FLOAT64, LONGEST, number
 from portagrad_numpy.pool import POOL
 
-FLOAT32, FLOAT64 = numpy.dtype("float32"), numpy.dtype("float64")
 #: Keeps a quotient finite where every gradient is 0, as in the definition.
 TINY = 1e-6
 #: Bytes up to which a ufunc that writes over its operand takes three times as long: one element.
 TINIEST = 8
-#: Squares that are added up in their own precision.
-LONGEST = 4096
 
 #: Bytes of an array that is done in parts, where more than two operations follow one another,
 #: and the elements of a part.
 CACHE, PART = 1 << 22, 1 << 15
 
 Arrays = Sequence[Any]
-
-
-@lru_cache(256)
-def number(value: float, kind: str) -> Any:
-    """A Python number as an array of no axes, rounded as a ufunc would round it."""
-    return numpy.asarray(value, kind)
 
 
 def place(x: Any) -> Any:

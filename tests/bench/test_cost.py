@@ -16,6 +16,7 @@ import pytest
 
 import portagrad as pg
 import portagrad_numpy.kernels
+import portagrad_numpy.losses
 import portagrad_numpy.pullbacks
 from portagrad import array_api as xp
 from portagrad import nn, optim
@@ -78,6 +79,7 @@ def array_calls(monkeypatch):
         return product(*args)
 
     monkeypatch.setattr(portagrad_numpy.kernels, "numpy", proxy)
+    monkeypatch.setattr(portagrad_numpy.losses, "numpy", proxy)
     monkeypatch.setattr(portagrad_numpy.pullbacks, "numpy", proxy)
     monkeypatch.setattr(portagrad_numpy.kernels, "product", counted_product)
     return counts
