@@ -10,6 +10,7 @@ from portagrad.backend import is_basic
 from portagrad.primitive.record import Primitive
 from portagrad.primitive.traced import (
     NO_STATIC,
+    Trace,
     detached,
     newest_trace,
     traced_types,
@@ -31,7 +32,7 @@ def dispatching(record: Primitive) -> Callable[..., Any]:
         if kind in traced_types:
             if kind in direct:
                 return direct[kind](x)
-            return x.trace.unary(record, x)
+            return x.trace.process(record, (x,), NO_STATIC)
         if kind in versions:
             try:
                 return versions[kind](x)
@@ -47,15 +48,29 @@ def dispatching(record: Primitive) -> Callable[..., Any]:
             trace = x1.trace
             if type(x2) in traced_types and x2.trace.id > trace.id:
                 trace = x2.trace
-            return trace.binary(record, x1, x2)
+            return trace.process(record, (x1, x2), NO_STATIC)
         if type(x2) in traced_types:
-            return x2.trace.binary(record, x1, x2)
+            return x2.trace.process(record, (x1, x2), NO_STATIC)
         if kind in versions and (type(x2) is kind or type(x2) is float):
             try:
                 return versions[kind](x1, x2)
             except Exception as error:
                 raise record.located(error, (x1, x2), NO_STATIC) from error.__cause__
         return on_arrays((x1, x2), NO_STATIC)
+
+    def handled(trace: Trace, operands: tuple[Any, ...], static: dict[str, Any]) -> Any:
+        for name, value in static.items():
+            if type(value) is list:
+                static[name] = unchanging(value)
+        out = trace.process(record, operands, static)
+        if record.linked is not None:
+            record.linked(out, operands[0], static)
+        return out
+
+    def traced(operands: tuple[Any, ...], static: dict[str, Any]) -> Any:
+        trace = newest_trace(operands)
+        assert trace is not None
+        return handled(trace, operands, static)
 
     def general(*args: Any, **keywords: Any) -> Any:
         if record.starred:
@@ -67,14 +82,7 @@ def dispatching(record: Primitive) -> Callable[..., Any]:
             trace = newest_trace((*args, *[keywords[name] for name in named]) if named else args)
         if trace is None:
             return on_arrays(args, keywords)
-        operands, static = record.bind(args, keywords)
-        for name, value in static.items():
-            if type(value) is list:
-                static[name] = unchanging(value)
-        out = trace.process(record, operands, static)
-        if record.linked is not None:
-            record.linked(out, operands[0], static)
-        return out
+        return handled(trace, *record.bind(args, keywords))
 
     def keyed(*args: Any, **keywords: Any) -> Any:
         """The index arrays in a `key` are no operands, but may be a batch."""
@@ -90,21 +98,7 @@ def dispatching(record: Primitive) -> Callable[..., Any]:
         if not is_basic(key):
             parts = tuple(map(unchanging, parts))
         static["key"] = parts if isinstance(key, tuple) else parts[0]
-        out = trace.process(record, operands, static)
-        if record.linked is not None:
-            record.linked(out, operands[0], static)
-        return out
-
-    def traced(operands: tuple[Any, ...], static: dict[str, Any]) -> Any:
-        trace = newest_trace(operands)
-        assert trace is not None
-        for name, value in static.items():
-            if type(value) is list:
-                static[name] = unchanging(value)
-        out = trace.process(record, operands, static)
-        if record.linked is not None:
-            record.linked(out, operands[0], static)
-        return out
+        return handled(trace, operands, static)
 
     if "key" in record.statics:
         return keyed

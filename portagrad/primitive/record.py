@@ -80,8 +80,8 @@ class Primitive:
             self.plain or self.variadic or self.unnamed or self.multiple
         )
         self.written = self.written and "key" not in self.statics
-        #: By the type of a traced first operand: what does the call, where a trace has a
-        #: quicker way than `Trace.unary` and `Trace.binary`.
+        #: By the type of a traced first operand: what does the call, where there is a quicker
+        #: way than `Trace.process`.
         self.direct: dict[type, Callable[..., Any]] = {}
         #: By the type of the results, what `direct` is written for: the operands that want a
         #: gradient, and the plan for them.

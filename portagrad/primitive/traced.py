@@ -86,17 +86,6 @@ class Trace:
         """A function of numbers, of which at least one belongs to this trace."""
         raise NotImplementedError
 
-    # The two commonest calls, element-wise functions with no keywords, for a trace
-    # that has a quicker way.
-
-    def unary(self, primitive: Primitive, x: Any) -> Any:
-        """`process` for one operand."""
-        return self.process(primitive, (x,), NO_STATIC)
-
-    def binary(self, primitive: Primitive, x1: Any, x2: Any) -> Any:
-        """`process` for two."""
-        return self.process(primitive, (x1, x2), NO_STATIC)
-
 
 def innermost(x: Any) -> Any:
     """The array inside any number of traced wrappers."""
