@@ -78,19 +78,18 @@ operators: dict[tuple[type, Primitive], tuple[str, Callable[[Any, Any], Any]]] =
 
 
 def write_out(
-    primitive: Primitive, mask: int, tensor_type: Any, tape_type: Any, kind: type
+    primitive: Primitive, mask: int, tensor_type: Any, tape_type: Any, kinds: set[type]
 ) -> None:
-    """From now on, do `primitive` quickly on a tensor of this kind with these operands wanted."""
+    """From now on, do `primitive` quickly on tensors of these kinds with these operands wanted."""
     plan = primitive.plans[mask]
     masks = primitive.usual.setdefault(tensor_type, {})
-    if masks.get(mask) is plan and kind in primitive.direct:
+    if masks.get(mask) is plan and kinds <= primitive.direct.keys():
         return
     masks[mask] = plan
-    tensors.add(kind)
+    tensors.update(kinds)
     operation = _compiled(primitive, masks, tensor_type, tape_type, primitive.name)
-    for each in {kind, *primitive.direct}:
-        if each is kind or issubclass(each, tensor_type):
-            primitive.direct[each] = operation
+    known = {kind for kind in primitive.direct if issubclass(kind, tensor_type)}
+    primitive.direct.update(dict.fromkeys(kinds | known, operation))
     if (tensor_type, primitive) in operators:
         name, otherwise = operators[tensor_type, primitive]
         operation = _compiled(primitive, masks, tensor_type, tape_type, name, otherwise)

@@ -38,7 +38,8 @@ class Tape(Trace):
         self, primitive: Primitive, operands: tuple[Any, ...], static: dict[str, Any]
     ) -> Any:
         """Compute a call and, where an operand wants a gradient, record it."""
-        paused, watch, _ = mode.get()
+        asked = mode.get()
+        paused, watch, _ = asked
         values, parents = [], []
         mask = plain = 0
         bit = 1
@@ -88,21 +89,19 @@ class Tape(Trace):
         extra = Extra(where=users_line()) if watch and watch.anomaly else None
         if primitive.multiple:
             return self._several(plan, tuple(parents), kept, out, extra)
-        if type(self) is Tape and mode.get() is NORMAL:
+        if type(self) is Tape and asked is NORMAL:
             self._next_time(primitive, operands, mask)
         node = new_node(plan, tuple(parents), kept, out.shape, out.dtype, extra)
         return self.tensor_type(out, self, node)
 
     def _next_time(self, primitive: Primitive, operands: tuple[Any, ...], mask: int) -> None:
         """Do this quicker when tensors like these come again."""
-        if primitive.written:
-            own = {type(x) for x in operands if type(x) in traced_types and x.trace is self}
-        elif primitive.plain and type(operands[0]) in traced_types and operands[0].trace is self:
-            own = {type(operands[0])}
-        else:
+        if not (primitive.written or primitive.plain):
             return
-        for kind in own:
-            write_out(primitive, mask, self.tensor_type, Tape, kind)
+        leading = operands if primitive.written else operands[:1]
+        kinds = {type(x) for x in leading if type(x) in traced_types and x.trace is self}
+        if kinds:
+            write_out(primitive, mask, self.tensor_type, Tape, kinds)
 
     def _several(
         self,
