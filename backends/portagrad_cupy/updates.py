@@ -88,9 +88,10 @@ def adam_update(
 @may_decline
 def clip_norm(gradients: Arrays, max_norm: float, norm_type: float = 2.0) -> Any:
     """Two stages of sums, whose result the kernel that scales reads on the device."""
-    if norm_type != 2 or not _fit(gradients) or len(_groups(gradients)) > 1:
+    groups = _groups(gradients) if norm_type == 2 and _fit(gradients) else {}
+    if len(groups) != 1:
         return NotImplemented
-    ((kind, device),) = _groups(gradients)
+    ((kind, device),) = groups
     with cupy.cuda.Device(device):
         clipped = [cupy.empty(g.shape, g.dtype) for g in gradients]
         norm, factor = cupy.empty((), gradients[0].dtype), cupy.empty(())

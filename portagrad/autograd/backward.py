@@ -271,16 +271,19 @@ def hand_out(gradients: Iterable[Any], *private: Any) -> list[Any]:
     return [apart(gradient, taken) for gradient in gradients]
 
 
-def apart(gradient: Any, taken: set[int]) -> Any:
-    """A gradient, or a copy where its memory is another's; `taken` are the ids of what is."""
-    if type(gradient) in traced_types:
-        return gradient
-    backend = backend_of(gradient)
-    if id(gradient) in taken or not backend.owns_memory(gradient):
+def apart(x: Any, taken: set[int]) -> Any:
+    """An array, or a copy where its memory is another's; `taken` are the ids of what is.
+
+    Numbers, and what another trace follows, are nobody's memory.
+    """
+    if type(x) in traced_types or not hasattr(x, "dtype"):
+        return x
+    backend = backend_of(x)
+    if id(x) in taken or not backend.owns_memory(x):
         # asarray turns NumPy's scalars, which its sums are, into arrays again.
-        gradient = backend.asarray(gradient, copy=True)
-    taken.add(id(gradient))
-    return gradient
+        x = backend.asarray(x, copy=True)
+    taken.add(id(x))
+    return x
 
 
 def _refuse_nan(c: Any, node: Node) -> None:

@@ -216,7 +216,7 @@ class Tensor(ArrayObject):
             if gradient.dtype is not real:
                 cotangent, gradient = gradient, conjugate(gradient)
                 real = gradient.dtype if gradient is cotangent else None
-            if owns_memory is not None:
+            if owns_memory is not None:  # what `apart` asks, without a call for each
                 if id(gradient) in taken or not owns_memory(gradient):
                     gradient = apart(gradient, taken)
                 taken.add(id(gradient))

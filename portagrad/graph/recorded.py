@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from portagrad.autograd.backward import apart
 from portagrad.autograd.tensor import EAGER, Tensor
 from portagrad.backend import backend_of
 from portagrad.backend.dispatch import find_backend
 from portagrad.errors import JitError
 from portagrad.graph.draws import RecordingGenerator
 from portagrad.graph.graph import Graph
-from portagrad.graph.memory import owned
 from portagrad.graph.places import FIXED, NUMBERS, Foreign, Place, Randomness, Surroundings
 from portagrad.graph.recording import Recorded, RecordedNumber, Recorder
 from portagrad.primitive import traced_types
@@ -310,7 +310,7 @@ def _own_memory(
     taken = {id(x) for x in arguments} | {id(x) for _, x in places.values()}
     taken |= {id(v.data) for v in recording.graph.constants}
     for x in concrete:
-        recording.results.append(owned(x, taken))
+        recording.results.append(apart(x, taken))
 
 
 def _copy(owner: Any) -> Any:

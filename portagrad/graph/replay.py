@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from portagrad.autograd.backward import apart
 from portagrad.errors import JitError
 from portagrad.graph.graph import Graph, Operation, Value
-from portagrad.graph.memory import owned
 
 
 def replayer(graph: Graph) -> Callable[..., list[Any]]:
@@ -45,7 +45,7 @@ def replayer(graph: Graph) -> Callable[..., list[Any]]:
             for slot in dead:
                 values[slot] = None
         taken = {id(x) for x in (*inputs, *constants)}
-        return [owned(x[0] if type(x) is tuple else values[x], taken) for x in outputs]
+        return [apart(x[0] if type(x) is tuple else values[x], taken) for x in outputs]
 
     return replay
 

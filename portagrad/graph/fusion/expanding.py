@@ -7,6 +7,7 @@ numbers in them that mean nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,16 +33,7 @@ def expanded(graph: Graph, backend: Backend, covers: Covers) -> Graph:
 def _with(operation: Operation, same: dict[Value, Value]) -> Operation:
     """An operation on what its inputs are now."""
     inputs = tuple(same.get(x, x) if type(x) is Value else x for x in operation.inputs)
-    if inputs == operation.inputs:
-        return operation
-    return Operation(
-        operation.function,
-        inputs,
-        operation.static,
-        operation.count,
-        operation.outputs,
-        operation.several,
-    )
+    return operation if inputs == operation.inputs else replace(operation, inputs=inputs)
 
 
 def _expanded(

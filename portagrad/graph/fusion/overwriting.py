@@ -8,6 +8,7 @@ values any more.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from portagrad.graph.fusion.group import Fused
 from portagrad.graph.graph import Graph, Operation, Value
@@ -79,4 +80,4 @@ def _may_share(o: Operation) -> bool:
 def _into(o: Operation, result: Value, target: Value) -> Operation:
     inputs = (*o.inputs, target)
     into = o.static.get("into", {}) | {o.outputs.index(result): len(o.inputs)}
-    return Operation(o.function, inputs, {"into": into}, len(inputs), o.outputs, o.several)
+    return replace(o, inputs=inputs, static={"into": into}, count=len(inputs))
