@@ -6,6 +6,7 @@ is told here. Newer Pythons call less (comprehensions are no functions any more)
 
 from __future__ import annotations
 
+import gc
 import sys
 import tracemalloc
 from collections import Counter
@@ -32,11 +33,14 @@ def python_calls(step):
     def note(frame, event, _):
         calls[event] += event == "call"
 
+    gc.collect()
+    gc.disable()  # a collection calls whoever asked to be told of it: Hypothesis does
     sys.setprofile(note)
     try:
         step()
     finally:
         sys.setprofile(None)
+        gc.enable()
     return calls["call"]
 
 
