@@ -7,6 +7,7 @@ import math
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,11 @@ class Row:
     efficiency: float | None
     """Median of bare products / this peer, where products were measured."""
     rounds: int
+
+
+PAUSE = 0.1
+"""Seconds before each turn: the threads of the library before spin on for some time, waiting for
+work, and would take a core from this one (on two threads that was a quarter of the time)."""
 
 
 class Worker:
@@ -137,6 +143,7 @@ def measure(
         times: dict[str, list[float]] = {library: [] for library in calls}
         for _ in range(rounds + 1):
             for worker in taking_part:
+                time.sleep(PAUSE)
                 worker.send(calls=calls[worker.library])
                 times[worker.library].append(worker.receive()["seconds"] / calls[worker.library])
     finally:
