@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import cupy
 import numpy
 
-from portagrad.backend import Capturing, active_line
-from portagrad.errors import JitError
+from portagrad.backend import Capturing, NotCapturable, is_out_of_memory
 
 
 class CudaGraphs(Capturing):
@@ -22,6 +23,8 @@ class CudaGraphs(Capturing):
     def capture(
         self, work: Callable[[], list[Any]], restore: Callable[[], None]
     ) -> tuple[Callable[[], None], list[Any]]:
+        # What the default pool keeps is of no use to another one.
+        cupy.get_default_memory_pool().free_all_blocks()
         before = cupy.cuda.get_current_stream().record()
         stream = cupy.cuda.Stream(non_blocking=True)
         stream.wait_event(before)
@@ -30,18 +33,15 @@ class CudaGraphs(Capturing):
             # Kernels are compiled, plans made, and the pool gets as much memory as the capture
             # will ask of it: none of that may happen while capturing.
             made = work()
-            device = cupy.cuda.runtime.getDevice()
-            for x in made:
-                _refuse_elsewhere(x.data.device_id, device)
+            here = cupy.cuda.runtime.getDevice()
+            elsewhere = {x.data.device_id for x in made} - {here}
             del made
             restore()
             stream.synchronize()
-            stream.begin_capture()
-            try:
-                outputs = work()
-            finally:
-                graph = stream.end_capture()
-        return _Launch(graph, pool, stream, device), outputs
+            if elsewhere:  # what it was given there would not be in this stream's graph
+                raise NotCapturable(f"some results are on cuda:{elsewhere.pop()}, not cuda:{here}")
+            graph, outputs = _captured(stream, work)
+        return _Launch(graph, pool, stream), outputs
 
     def address(self, x: Any) -> int:
         return int(x.data.ptr)
@@ -59,26 +59,49 @@ class CudaGraphs(Capturing):
         x.set(numpy.asarray(numbers, dtype=x.dtype))
 
 
-class _Launch:
-    """Queues a graph on the current stream, and keeps what it works in."""
+def _captured(stream: Any, work: Callable[[], list[Any]]) -> tuple[Any, list[Any]]:
+    """The graph of what `work`, which has run before, queues on the stream; and its results."""
+    with _nothing_from_the_host():
+        stream.begin_capture()
+        try:
+            outputs = work()
+            return stream.end_capture(), outputs
+        except Exception as error:
+            with contextlib.suppress(Exception):  # there is no graph, which CUDA complains about
+                stream.end_capture()
+            if is_out_of_memory(error):
+                raise
+            raise NotCapturable(str(error)) from error
 
-    def __init__(self, graph: Any, pool: Any, stream: Any, device: int) -> None:
+
+@contextlib.contextmanager
+def _nothing_from_the_host() -> Iterator[None]:
+    """Raise where this thread sends numbers to the device: a replay would send them again.
+
+    By then CuPy has used the pinned memory that they were in for something else; and it would
+    wait for an event of the capture, which never comes, before it frees any such memory.
+    """
+    usual, own = cupy.get_default_pinned_memory_pool().malloc, threading.get_ident()
+
+    def allocate(size: int) -> Any:
+        if threading.get_ident() != own:
+            return usual(size)
+        raise NotCapturable("it sends numbers from the host to the device")
+
+    cupy.cuda.set_pinned_memory_allocator(allocate)
+    try:
+        yield
+    finally:
+        cupy.cuda.set_pinned_memory_allocator(usual)  # there is no way to ask what it was
+
+
+class _Launch:
+    """Queues a graph on the current stream of its card, and keeps what it works in."""
+
+    def __init__(self, graph: Any, pool: Any, stream: Any) -> None:
         self.graph = graph
-        self.device = device
         #: The pool, and the stream, whose workspace the products use.
         self.kept = pool, stream
 
     def __call__(self) -> None:
-        _refuse_elsewhere(self.device, cupy.cuda.runtime.getDevice())
         self.graph.launch(cupy.cuda.get_current_stream())
-
-
-def _refuse_elsewhere(home: int, current: int) -> None:
-    """A graph holds what one card's stream was given: work on another card is not in it."""
-    if home != current:
-        raise JitError(
-            f"jit: the arrays are on cuda:{home}, and CuPy's current device is cuda:{current}, "
-            f"whose work would be captured. Make cuda:{home} the current one, with "
-            f'portagrad.set_backend("cupy", device="cuda:{home}") or a use_backend around the '
-            f"call. {active_line()}"
-        )

@@ -209,6 +209,7 @@ class Tensor(ArrayObject):
         )
         plain = not create_graph and type(seed) not in traced_types
         owns_memory = backend_of(seed).owns_memory if plain else None
+        kind = type(seed)  # a gradient may be of another, where something records the walk
         taken = {id(seed), id(self.value)}
         changed = []
         real: Any = None
@@ -217,7 +218,7 @@ class Tensor(ArrayObject):
                 cotangent, gradient = gradient, conjugate(gradient)
                 real = gradient.dtype if gradient is cotangent else None
             if owns_memory is not None:  # what `apart` asks, without a call for each
-                if id(gradient) in taken or not owns_memory(gradient):
+                if id(gradient) in taken or type(gradient) is not kind or not owns_memory(gradient):
                     gradient = apart(gradient, taken)
                 taken.add(id(gradient))
             extra = node.extra or self._extra(node)

@@ -7,6 +7,7 @@ library; `transfer.py` makes and moves arrays. README.md shows how to add one.
 
 from portagrad.backend.active import active_line as active_line
 from portagrad.backend.capturing import Capturing as Capturing
+from portagrad.backend.capturing import NotCapturable as NotCapturable
 from portagrad.backend.catalogue import BackendStatus as BackendStatus
 from portagrad.backend.catalogue import list_backends as list_backends
 from portagrad.backend.catalogue import register_backend as register_backend
@@ -22,6 +23,7 @@ from portagrad.backend.errors import UnknownArrayError as UnknownArrayError
 from portagrad.backend.errors import UnknownDeviceError as UnknownDeviceError
 from portagrad.backend.failures import explain_backward as explain_backward
 from portagrad.backend.failures import explained as explained
+from portagrad.backend.failures import is_out_of_memory as is_out_of_memory
 from portagrad.backend.failures import mixed_devices as mixed_devices
 from portagrad.backend.precision import get_matmul_precision as get_matmul_precision
 from portagrad.backend.precision import set_matmul_precision as set_matmul_precision
@@ -37,6 +39,7 @@ __all__ = [
     "BackendStatus",
     "Capturing",
     "ElementwiseCompiler",
+    "NotCapturable",
     "UnknownArrayError",
     "UnknownDeviceError",
     "active_line",
@@ -47,6 +50,7 @@ __all__ = [
     "get_backend",
     "get_matmul_precision",
     "is_basic",
+    "is_out_of_memory",
     "list_backends",
     "mixed_devices",
     "namespace",

@@ -8,8 +8,12 @@ from collections.abc import Callable, Sequence
 from portagrad.array import Array, DType
 
 
+class NotCapturable(Exception):
+    """Some of the work can only be done as it comes: the message says why."""
+
+
 class Capturing(ABC):
-    """Capture and replay, for the arrays of one library."""
+    """Capture and replay, for the arrays of one library, on the current device."""
 
     @abstractmethod
     def capture(
@@ -20,6 +24,8 @@ class Capturing(ABC):
         Returns a function that queues it all again, on the stream that is current
         then, and the arrays that `work` returned: every replay writes its results
         to their memory. `work` may be run before, to warm up; `restore` is called after that.
+        Raises `NotCapturable` where a replay could not do the work; `work` is then as good as
+        not run.
         """
 
     @abstractmethod

@@ -9,10 +9,10 @@ from typing import Any
 from portagrad.backend import Backend
 from portagrad.backend.dispatch import backend_of_type
 from portagrad.graph import host
-from portagrad.graph.device import Device, capturing
+from portagrad.graph.device import Device, capturing, in_one_place
 from portagrad.graph.entry import entry, left, reused
 from portagrad.graph.explain import described
-from portagrad.graph.fusion import fused
+from portagrad.graph.fusion import fused, home
 from portagrad.graph.graph import Graph
 from portagrad.graph.host.writing import Written
 from portagrad.graph.passes import simplified
@@ -33,8 +33,12 @@ class Plan:
         self.compiled = False
         self.seconds = 0.0
         self.run: Callable[..., Any] = self._aside
+        #: The library of all arrays, if they are on one device of it, too.
+        self.home = home(recording.graph)
+        if self.home is not None and not in_one_place(recording, self.home):
+            self.home = None
         self.entry: Callable[..., Any]
-        self.entry, self.forget = entry(recording, self._first_run, [])
+        self.entry, self.forget = entry(recording, self._at_home(self._first_run), [])
 
     def _first_run(self, *inputs: Any) -> Any:
         """Compile, and then run."""
@@ -51,21 +55,29 @@ class Plan:
         self.graph = simplified(self.recording.graph)
         self.memory: list[int | None] = [None] * len(self.graph.outputs)
         self.written: Written | None = None
-        #: What runs on a device in place of the graph, with kernels for groups of operations.
+        #: What runs on a device in place of the graph, with kernels for groups of operations,
+        #: and what captures it.
         self.device: Graph | None = None
+        self.captured: Device | None = None
         if host.suits(self.graph):
             self.written = host.prepared(self.graph, reused(self.recording), self._aside)
             self.memory, self.run = self.written.reuse, self.written.run
+        elif self.home is None:
+            self.run = replayer(self.graph)
         elif (backend := capturing(self.graph)) is not None:
             self.memory = reused(self.recording)
-            device = Device(self.graph, backend, left(self.recording), self.memory)
-            self.run, self.device = device.run, device.arrays
+            self.captured = Device(self.graph, backend, left(self.recording), self.memory)
+            self.run, self.device = self._at_home(self.captured.run), self.captured.arrays
         else:
             self.device = fused(self.graph)
-            self.run = replayer(self.device)
+            self.run = self._at_home(replayer(self.device))
         self.entry, self.forget = entry(self.recording, self.run, self.memory)
         self.compiled = True
         self.seconds = time.perf_counter() - started
+
+    def _at_home(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Run on the device that the arrays are on, where a library does not see to that."""
+        return function if self.home is None else self.home.guarded(function)
 
     def _backends(self) -> set[Backend]:
         """The libraries of the inputs."""
@@ -81,4 +93,7 @@ class Plan:
         """The plan, for a person."""
         if not self.compiled:
             return "recorded, and not compiled yet: that happens in the second call"
-        return described(self.recording.graph, self.graph, self.written, self.device, self.seconds)
+        remark = self.captured.remark if self.captured is not None else ""
+        return described(
+            self.recording.graph, self.graph, self.written, self.device, self.seconds, remark
+        )

@@ -15,10 +15,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from portagrad.backend import Backend, Capturing
+from portagrad.backend import Backend, Capturing, NotCapturable, explained
 from portagrad.graph.fusion import fused, home, overwriting
 from portagrad.graph.graph import Graph, NumberFunction, Operation, Value
 from portagrad.graph.places import Place
+from portagrad.graph.recorded import Recording
 from portagrad.graph.replay import replayer
 
 
@@ -28,6 +29,16 @@ def capturing(graph: Graph) -> Backend | None:
     if backend is None or backend.capturing is None or divided(graph) is None:
         return None
     return backend
+
+
+def in_one_place(recording: Recording, backend: Backend) -> bool:
+    """Are all arrays of a recording on one device? A kernel and a capture are one device's."""
+    graph = recording.graph
+    there = [device for device in recording.devices if device is not None]
+    there += [backend.device_of(v.data) for v in graph.constants]
+    named = (o.static.get("device") for o in graph.operations)
+    there += [backend.find_device(device) for device in named if device is not None]
+    return len({backend.device_name(device) for device in there}) <= 1
 
 
 @dataclass
@@ -119,11 +130,29 @@ class Device:
         }
         self.launch: Callable[[], None] | None = None
         self.captures = 0
+        #: What runs where the work cannot be captured, and why it cannot.
+        self.plain: Callable[..., list[Any]] | None = None
+        self.remark = ""
 
     def run(self, *inputs: Any) -> list[Any]:
         """Replay; `inputs` are the graph's, and for each remembered memory a spare or None."""
         count = len(self.graph.inputs)
         given, spares = inputs[:count], list(inputs[count:])
+        if self.plain is not None:
+            return self.plain(*given)
+        try:
+            return self._replayed(given, spares)
+        except NotCapturable as reason:
+            self.remark = f"none, as it cannot be replayed: {reason}"
+            self.plain = replayer(fused(self.graph))
+            return self.plain(*given)
+        except Exception as error:
+            size, largest = self.graph.footprint
+            said = f"jit: a plan of {len(self.graph.operations)} operations: {error}"
+            said += f" [its results: {size / 2**30:.3g} GiB, the largest {largest!r}]"
+            raise explained(error, said, given) or error from error.__cause__
+
+    def _replayed(self, given: Sequence[Any], spares: list[Any]) -> list[Any]:
         numbers = self._numbers(given)
         arrays = [x for x, v in zip(given, self.graph.inputs) if not v.is_number]
         if self.launch is None or self._is_held(given, spares):
@@ -173,6 +202,8 @@ class Device:
     def _capture(self, arrays: Sequence[Any], numbers: dict[Any, Any]) -> None:
         """Copy the inputs into memory of the plan's own, and capture the work on them."""
         capturing = self.capturing
+        # Not two captures at once in memory; and none that does not belong to these inputs.
+        self.launch, self.outputs = None, {}
         self.inputs = [capturing.copy(x) for x in arrays]
         self.addresses = [capturing.address(x) for x in self.inputs]
         self.scalars: dict[Any, _Numbers] = {}

@@ -21,11 +21,17 @@ def size(count: float) -> str:
 
 
 def described(
-    recorded: Graph, graph: Graph, written: Written | None, device: Graph | None, seconds: float
+    recorded: Graph,
+    graph: Graph,
+    written: Written | None,
+    device: Graph | None,
+    seconds: float,
+    remark: str = "",
 ) -> str:
     """The plan for a graph: what was recorded, what is left of it, and how it runs.
 
-    `device` is what runs in its place where a compiler has made kernels of groups.
+    `device` is what runs in its place where a compiler has made kernels of groups; `remark` is
+    what there is to say about its capture.
     """
     inputs = sum(v.bytes for v in graph.inputs)
     lines = [
@@ -34,6 +40,7 @@ def described(
         f"inputs   {len(graph.inputs)} ({size(inputs)}); constants {len(graph.constants)} "
         f"({size(sum(v.bytes for v in graph.constants))})",
     ]
+    lines += [f"capture  {remark}"] * bool(remark)
     if device is not None and groups(device):
         return "\n".join([*lines, *noted(device), "", str(device), "", *sources(device)])
     if written is None:

@@ -209,6 +209,12 @@ class Graph:
         return graph
 
     @property
+    def footprint(self) -> tuple[int, Value]:
+        """The bytes of all results, and the largest array of all."""
+        made = [v for o in self.operations for v in o.outputs]
+        return sum(v.bytes for v in made), max((*self.inputs, *made), key=lambda v: v.bytes)
+
+    @property
     def constants(self) -> list[Value]:
         """The constants that something uses."""
         used = itertools.chain(

@@ -1,10 +1,14 @@
-"""Third-party plugins as an installer would leave them: modules beside their metadata."""
+"""Third-party plugins as an installer would leave them, and CuPy on a machine of two cards."""
 
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from portagrad.backend import register_backend
+from portagrad.backend.dispatch import forget_types
+from tests.backend import two_cards
 
 #: The source of a plugin that works, on NumPy under another name.
 GOOD = """
@@ -51,3 +55,32 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 @pytest.fixture
 def good_plugin() -> str:
     return GOOD
+
+
+@pytest.fixture
+def cards(monkeypatch):
+    """The CuPy backend on two cards that NumPy stands in for; the current one is 0."""
+    # A class of its own, as what runs on a type is remembered.
+    own = type("ndarray", (two_cards.ndarray,), {"__module__": "cupy"})
+    monkeypatch.setattr(two_cards, "ndarray", own)
+    monkeypatch.setitem(sys.modules, "cupy", two_cards.cupy())
+    monkeypatch.setitem(sys.modules, "array_api_compat.cupy", two_cards.compat())
+    monkeypatch.delitem(sys.modules, "portagrad_cupy.devices", raising=False)
+    from portagrad_cupy import CupyBackend
+
+    backend = CupyBackend()
+    backend.__dict__["_fused"] = {}  # they are launched by CuPy itself
+    backend.__dict__["pullbacks"] = {}
+    register_backend("cupy", backend)
+    yield backend
+    sys.modules.pop("portagrad_cupy.devices", None)
+    forget_types()
+
+
+@pytest.fixture
+def graphs(cards, monkeypatch):
+    monkeypatch.delitem(sys.modules, "portagrad_cupy.graphs", raising=False)
+    from portagrad_cupy.graphs import CudaGraphs
+
+    yield CudaGraphs()
+    sys.modules.pop("portagrad_cupy.graphs", None)

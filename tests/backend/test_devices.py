@@ -9,31 +9,15 @@ import pytest
 
 import portagrad as pg
 from portagrad import array_api as xp
-from portagrad.backend import Backend, UnknownDeviceError, backend_of, register_backend
-from portagrad.backend.dispatch import forget_types
-from portagrad.errors import JitError, MixedBackendsError, OutOfMemoryError
+from portagrad.backend import (
+    Backend,
+    NotCapturable,
+    UnknownDeviceError,
+    backend_of,
+)
+from portagrad.errors import MixedBackendsError, OutOfMemoryError
 from tests.backend import two_cards
 from tests.backend.two_cards import Cards
-
-
-@pytest.fixture
-def cards(monkeypatch):
-    """The CuPy backend on two cards that NumPy stands in for; the current one is 0."""
-    # A class of its own, as what runs on a type is remembered.
-    own = type("ndarray", (two_cards.ndarray,), {"__module__": "cupy"})
-    monkeypatch.setattr(two_cards, "ndarray", own)
-    monkeypatch.setitem(sys.modules, "cupy", two_cards.cupy())
-    monkeypatch.setitem(sys.modules, "array_api_compat.cupy", two_cards.compat())
-    monkeypatch.delitem(sys.modules, "portagrad_cupy.devices", raising=False)
-    from portagrad_cupy import CupyBackend
-
-    backend = CupyBackend()
-    backend.__dict__["_fused"] = {}  # they are launched by CuPy itself
-    backend.__dict__["pullbacks"] = {}
-    register_backend("cupy", backend)
-    yield backend
-    sys.modules.pop("portagrad_cupy.devices", None)
-    forget_types()
 
 
 def where(x):
@@ -306,23 +290,14 @@ def test_products_follow_the_current_stream_with_a_workspace_of_its_own(cards, m
         sys.modules.pop(name, None)
 
 
-@pytest.fixture
-def graphs(cards, monkeypatch):
-    monkeypatch.delitem(sys.modules, "portagrad_cupy.graphs", raising=False)
-    from portagrad_cupy.graphs import CudaGraphs
-
-    yield CudaGraphs()
-    sys.modules.pop("portagrad_cupy.graphs", None)
-
-
 def test_a_graph_is_launched_on_the_stream_that_is_current_then(cards, graphs):
     x = pg.asarray(np.ones(3), backend="cupy")
     before = Cards.streams[0].name
     launch, (y,) = graphs.capture(lambda: [xp.exp(x)], lambda: None)
     names = [entry[0] for entry in Cards.queued]
-    assert names == ["record", "wait", "synchronize", "begin", "end"]
-    assert Cards.queued[0][2] == before
-    assert {entry[-1] for entry in Cards.queued[1:]} == {"of a capture"}
+    assert names == ["freed", "record", "wait", "synchronize", "begin", "end"]
+    assert Cards.queued[1][2] == before
+    assert {entry[-1] for entry in Cards.queued[2:]} == {"of a capture"}
     assert where(y) == 0
     with two_cards.Stream("of the user"):
         launch()
@@ -333,13 +308,43 @@ def test_a_graph_is_launched_on_the_stream_that_is_current_then(cards, graphs):
 def test_work_of_another_card_is_not_taken_for_captured(cards, graphs):
     """It would run at once, and a replay would leave old numbers."""
     x = pg.asarray(np.ones(3), backend="cupy", device="cuda:1")
-    with pytest.raises(JitError, match=r"arrays are on cuda:1.*current device is cuda:0.*Make"):
+    with pytest.raises(NotCapturable, match="results are on cuda:1, not cuda:0"):
         graphs.capture(lambda: [xp.exp(x)], lambda: None)
     with pg.use_backend("cupy", device="cuda:1"):
         launch, _ = graphs.capture(lambda: [xp.exp(x)], lambda: None)
         launch()
-    with pytest.raises(JitError, match="use_backend around"):
-        launch()
+
+
+def test_numbers_from_the_host_are_not_captured(cards, graphs):
+    """A replay would send what is in that memory by then."""
+    cupy = sys.modules["cupy"]
+    with pytest.raises(NotCapturable, match="sends numbers from the host"):
+        graphs.capture(lambda: [cupy.array_from_host([1.0])], lambda: None)
+    assert [entry[0] for entry in Cards.queued][-2:] == ["begin", "end"]
+    cupy.array_from_host([1.0])  # outside of a capture it may
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (NotImplementedError("calling cuBLAS API during stream capture"), NotCapturable),
+        (RuntimeError("cudaErrorStreamCaptureUnsupported"), NotCapturable),
+        (RuntimeError("cudaErrorMemoryAllocation: out of memory"), RuntimeError),
+        (MemoryError("Out of memory allocating 8 bytes"), MemoryError),
+    ],
+)
+def test_what_fails_in_a_capture_alone_is_not_capturable(cards, graphs, error, kind):
+    x, calls = pg.asarray(np.ones(3), backend="cupy"), []
+
+    def work():
+        calls.append(1)
+        if len(calls) == 2:
+            raise error
+        return [xp.exp(x)]
+
+    with pytest.raises(kind, match=str(error)[:20]):
+        graphs.capture(work, lambda: None)
+    assert Cards.queued[-1] == ("end", "of a capture")
 
 
 def test_nothing_is_wrapped_twice(cards):

@@ -52,6 +52,9 @@ class Device:
     def __int__(self) -> int:
         return self.id
 
+    def __repr__(self) -> str:
+        return f"<CUDA Device {self.id}>"
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Device) and other.id == self.id
 
@@ -123,7 +126,8 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
 
     @property
     def data(self) -> Any:
-        return SimpleNamespace(device_id=self.device_id, ptr=id(self), mem=None)
+        address = self.values.__array_interface__["data"][0]
+        return SimpleNamespace(device_id=self.device_id, ptr=address, mem=None)
 
     @property
     def device(self) -> Device:
@@ -251,12 +255,15 @@ def cupy() -> ModuleType:
         used_bytes=lambda: 60 << 30,
         free_bytes=lambda: 10 << 30,
         free_all_blocks=lambda: Cards.queued.append(("freed", Cards.current)),
+        malloc=lambda size: fresh(),
     )
     made: Any = ModuleType("cupy")
     made.ndarray, made.__version__ = ndarray, "of two cards"
     made.ascontiguousarray = lambda x: x
     made.may_share_memory = lambda x, y: np.may_share_memory(x.values, y.values)
     made.get_default_memory_pool = made.get_default_pinned_memory_pool = lambda: pool
+    host: Any = SimpleNamespace(allocate=pool.malloc)
+    made.array_from_host = lambda values: (host.allocate(8), ndarray(values, Cards.current))[1]
     made.zeros = lambda shape, dtype: ndarray(np.zeros(shape, dtype), Cards.current)
     made.empty = lambda shape, dtype: ndarray(np.empty(shape, dtype), Cards.current)
     made.cuda = SimpleNamespace(
@@ -266,6 +273,7 @@ def cupy() -> ModuleType:
         MemoryPool=lambda: SimpleNamespace(malloc=None),
         using_allocator=contextlib.nullcontext,
         UnownedMemory=int,
+        set_pinned_memory_allocator=lambda allocate: setattr(host, "allocate", allocate),
         get_current_stream=lambda index=-1: Cards.streams[Cards.current if index < 0 else index],
         runtime=SimpleNamespace(
             getDevice=lambda: Cards.current, getDeviceCount=lambda: Cards.count

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from portagrad.backend import ElementwiseCompiler
+from portagrad.backend import ElementwiseCompiler, explained
 from portagrad.backend.elementwise import Part
 from portagrad.graph.fusion.programs import Piece
 from portagrad.graph.graph import Value
@@ -38,7 +38,17 @@ class Fused:
             )
             for i, piece in enumerate(self.parts)
         ]
-        return self.run(parts)
+        try:
+            return self.run(parts)
+        except Exception as error:
+            raise self._located(error, values) from error.__cause__
+
+    def _located(self, error: Exception, values: Sequence[Any]) -> Exception:
+        """A library's error where memory ended, with what was to be computed."""
+        names = ", ".join(o.name for o in self.parts[0].operations)
+        made = ", ".join(map(repr, (v for piece in self.parts for v in piece.results)))
+        said = f"jit: a kernel of {names}: {error} [results: {made}]"
+        return explained(error, said, values) or error
 
     def reads_alike(self, result: Value, shared: set[Value], target: Value) -> bool:
         """Is what shares memory read by nothing but `target`, element by element with `result`?
