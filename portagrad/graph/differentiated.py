@@ -23,7 +23,7 @@ from portagrad.graph import host
 from portagrad.graph.entry import MISS, entry
 from portagrad.graph.graph import Graph, Operation, Value
 from portagrad.graph.passes import simplified
-from portagrad.graph.places import Foreign, Surroundings
+from portagrad.graph.places import STREAMS, Foreign, Surroundings
 from portagrad.graph.recorded import LEAF, Alive, Changed, Leaf, Recording, record
 from portagrad.graph.replay import replayer
 from portagrad.primitive import newest_trace, traced_types
@@ -123,7 +123,8 @@ class Differentiated:
 
     def _recorded(self, call: Call) -> Recording:
         form, shape, name = self.form, self.result, _name(call.function)
-        if Surroundings(iter([(form.function, name)])).generators:
+        roots = [(form.function, name), *((x, name) for x in call.rest if isinstance(x, STREAMS))]
+        if Surroundings(iter(roots)).streams:
             raise Foreign  # recording would draw, and the call draw again
 
         @wraps(form.function)

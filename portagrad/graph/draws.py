@@ -8,16 +8,15 @@ import numpy as np
 
 from portagrad.errors import JitError
 from portagrad.graph.graph import NumberFunction
-from portagrad.graph.recording import Recorded, RecordedNumber, Recorder
+from portagrad.graph.recording import Recorded, RecordedNumber, Recorder, users_line
 from portagrad.primitive import traced_types
 
 #: Methods of a generator that return numbers and change nothing but its state.
 DRAWS = frozenset(
-    {"random", "uniform", "normal", "standard_normal", "integers", "choice", "permutation"}
-    | {"exponential", "standard_exponential", "gamma", "standard_gamma", "beta", "binomial"}
-    | {"poisson", "laplace", "gumbel", "logistic", "lognormal", "bytes", "permuted", "triangular"}
-    | {"standard_t", "standard_cauchy", "chisquare", "geometric", "multinomial", "dirichlet"}
-)
+    name
+    for name, method in vars(np.random.Generator).items()
+    if callable(method) and not name.startswith("_")
+) - {"shuffle", "spawn"}
 
 
 class Draw(NumberFunction):
@@ -32,15 +31,22 @@ class RecordingGenerator(np.random.Generator):
         object.__setattr__(self, "_own", (generator, recorder))
 
     def __getattribute__(self, name: str) -> Any:
-        if name not in DRAWS:
+        if name.startswith("_"):
             return super().__getattribute__(name)
         generator, recorder = super().__getattribute__("_own")
+        if name not in DRAWS:
+            raise JitError(
+                f"{recorder.name}, under portagrad.jit, uses Generator.{name}{users_line()}: only "
+                f"what returns random numbers can be replayed (x[generator.permutation(n)] "
+                f"shuffles x)"
+            )
 
         def draw(*args: Any, **keywords: Any) -> Any:
             if any(type(x) in traced_types for x in (*args, *keywords.values())):
                 raise JitError(
                     f"{recorder.name}, under portagrad.jit, calls Generator.{name} with a value "
-                    f"that depends on its arguments: draw standard numbers, and scale them"
+                    f"that depends on its arguments{users_line()}: draw standard numbers, and "
+                    f"scale them"
                 )
             if keywords.get("out") is not None:
                 raise JitError(

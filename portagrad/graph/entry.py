@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from portagrad.autograd.tensor import EAGER, Tensor
 from portagrad.backend import backend_of
 from portagrad.graph.graph import Value
@@ -103,9 +105,11 @@ def entry(
     """
     source = Source()
     source.scope.update(MISS=MISS, GONE=GONE, run=run, refs=sys.getrefcount, Tensor=Tensor)
-    source.scope["seen"] = seen = [None] * len(recording.sources)
+    source.scope["seen"] = seen = [MISS] * len(recording.sources)
+    source.scope["apart"] = [True] * len(recording.sources)
     source.scope.update(EAGER=EAGER, child=lambda node, key: (_children(node) or {})[key])
-    conditions = _Conditions(source, recording)
+    replaced = [i for i in memory if i is not None]
+    conditions = _Conditions(source, recording, set(replaced))
     source.add("try:")
     if recording.surroundings.gradients:
         # The same mode of the tapes: under no_grad() other things come out.
@@ -118,11 +122,10 @@ def entry(
     names = conditions.inputs()
     source.add("except GONE:")
     source.add("return MISS", 2)
-    # Spare is an array that nobody but the place itself and this function knows.
-    # That is counted before any of them is an argument of the call.
-    replaced = [i for i in memory if i is not None]
+    # Spare is an array, with memory of its own, that nobody but the place itself and this
+    # function knows. That is counted before any of them is an argument of the call.
     for i in replaced:
-        source.add(f"s{i} = x{i} if refs(x{i}) <= {REFERENCES} else None")
+        source.add(f"s{i} = x{i} if refs(x{i}) <= {REFERENCES} and apart[{i}] else None")
     spare = [f"s{i}" for i in replaced]
     source.add(f"r = run({', '.join([*names, *spare])})")
     for effect in recording.effects:
@@ -132,7 +135,7 @@ def entry(
 
     def forget() -> None:
         """Let go of the arrays of the latest call: another plan has its turn."""
-        seen[:] = [None] * len(seen)
+        seen[:] = [MISS] * len(seen)
 
     return made, forget
 
@@ -140,9 +143,11 @@ def entry(
 class _Conditions:
     """What must hold, and where the inputs are."""
 
-    def __init__(self, source: Source, recording: Recording) -> None:
+    def __init__(self, source: Source, recording: Recording, replaced: set[int]) -> None:
         self.source = source
         self.recording = recording
+        #: Inputs whose memory an output may take.
+        self.replaced = replaced
         self.paths: dict[Any, str] = {}
 
     def require(self, condition: str) -> None:
@@ -167,7 +172,10 @@ class _Conditions:
         kind = type(node)
         if len(path) > 1:
             self.require(f"type({expression}) is {self.source.name(kind, 'kind')}")
-        if isinstance(node, (dict, list, tuple)):
+        if isinstance(node, dict) and len(node) > 1:
+            # The function may go through it in its order.
+            self.require(f"[*{expression}] == {self.source.name([*node], 'keys')}")
+        elif isinstance(node, (dict, list, tuple)):
             self.require(f"len({expression}) == {len(node)}")
         for key, part in children.items():
             if isinstance(node, tuple) and hasattr(kind, "_fields"):
@@ -182,9 +190,10 @@ class _Conditions:
         name = self.source.name(value, "constant")
         if isinstance(value, NUMBERS) or (isinstance(value, FIXED) and value is not None):
             kind = self.source.name(type(value), "kind")
-            self.require(
-                f"{expression} is {name} or type({expression}) is {kind} and {expression} == {name}"
-            )
+            equal = f"{expression} == {name}"
+            if isinstance(value, (float, complex)) and 0 in (value.real, value.imag):
+                equal = f"repr({expression}) == {repr(value)!r}"  # 0.0 equals -0.0
+            self.require(f"{expression} is {name} or type({expression}) is {kind} and {equal}")
         else:
             self.require(f"{expression} is {name}")
 
@@ -234,6 +243,10 @@ class _Conditions:
                     self.source.add(f"if x{i} is not seen[{i}]:", 2)
                     self.source.add(f"if not ({condition}): return MISS", 3)
                     self.source.add(f"seen[{i}] = x{i}", 3)
+                    if i in self.replaced and value.kind is np.ndarray:
+                        # Not the user's view of a larger array, nor one in another order.
+                        flags = f"x{i}.flags"
+                        self.source.add(f"apart[{i}] = {flags}.owndata and {flags}.carray", 3)
             names.append(f"x{i}")
         return names
 
@@ -277,8 +290,6 @@ class _Owner:
 
 def _references() -> int:
     """How many references an entry sees to an array that only its place and the entry hold."""
-    import numpy as np
-
     owner = _Owner()
     owner.value = np.empty(1)
     scope: dict[str, Any] = {"owner": owner, "refs": sys.getrefcount}

@@ -18,7 +18,7 @@ from portagrad.graph.compile import Plan
 from portagrad.graph.differentiated import Call, OnTapes
 from portagrad.graph.entry import MISS
 from portagrad.graph.places import FIXED, NUMBERS, Foreign
-from portagrad.graph.recorded import Alive, Changed, Recording, record
+from portagrad.graph.recorded import Alive, Changed, Decided, Recording, record
 from portagrad.primitive import mode, recording, traced_types
 from portagrad.tree import _children
 
@@ -186,10 +186,14 @@ class JitFunction:
     def _recorded(self, args: Any, keywords: Any) -> Recording:
         """Record, and once more where a number turns out to be an input, or not to."""
         function = self.__portagrad_function__
+        doubt: Exception | None = None
         while True:
+            inputs: set[Any] = self._inputs if doubt is None else set()
             try:
-                return record(function, args, keywords, self._static, self._inputs)
+                recording = record(function, args, keywords, self._static, inputs)
             except Changed as change:
+                if doubt is not None:
+                    raise doubt from None
                 key = change.place.identity
                 if key in self._refused:
                     raise JitError(
@@ -200,12 +204,19 @@ class JitFunction:
                 self._inputs.add(key)
             except (Foreign, Alive):
                 raise
-            except Exception:
-                if not self._inputs:
+            except Decided as decided:
+                # The function decides by a number: a constant again.
+                self._refused |= decided.sources
+                self._inputs -= decided.sources
+            except Exception as error:
+                if doubt is not None or not inputs:
                     raise
-                # A number may have been used for a shape or a decision: constants again.
-                self._refused |= self._inputs
-                self._inputs.clear()
+                doubt = error  # the function's own, if it comes without inputs, too
+            else:
+                if doubt is not None:
+                    self._refused |= self._inputs
+                    self._inputs.clear()
+                return recording
 
     def _note_changes(self, recording: Recording, args: Any, keywords: Any) -> None:
         """Which numbers are others than in the recording that fitted last?"""

@@ -34,6 +34,8 @@ LIBRARIES = frozenset(
 STATEFUL = frozenset({"autograd", "data", "manual", "module", "nn", "optim", "train"})
 NUMBERS = (int, float, complex)
 FIXED = (bool, str, bytes, type(None), type(Ellipsis), slice)
+#: What random numbers are drawn from.
+STREAMS = (np.random.Generator, np.random.RandomState, random.Random)
 
 
 class Foreign(Exception):
@@ -76,6 +78,8 @@ class Surroundings:
         self.gradients: list[Place] = []
         self.numbers: list[Place] = []
         self.generators: list[Place] = []
+        #: Everything that random numbers may be drawn from.
+        self.streams: list[Any] = []
         #: What must be the very same object for a recording to be valid.
         self.fixed: list[tuple[Place, Any]] = []
         #: Containers, which must hold as many things as they did.
@@ -101,6 +105,7 @@ class Surroundings:
         elif isinstance(value, np.random.Generator):
             self._fix(place, value)
             self.generators.append(place)
+            self.streams.append(value)
         elif _is_array(value):
             self.arrays.append(place)
         elif isinstance(value, types.ModuleType):
@@ -129,15 +134,20 @@ class Surroundings:
 
     def _visit(self, value: Any, where: str) -> None:
         """Everything inside a value that is no array."""
-        if isinstance(value, (*FIXED, type, types.BuiltinFunctionType, types.ModuleType)):
+        if isinstance(value, (*FIXED, types.BuiltinFunctionType, types.ModuleType)):
             return
         if id(value) in self._seen:
+            return
+        if isinstance(value, type):
+            self._class(value, where)
             return
         if type(value) in traced_types:
             self._tensor(value, where)
             return
         self._seen[id(value)] = value
-        if isinstance(value, types.FunctionType):
+        if isinstance(value, STREAMS):
+            self.streams.append(value)
+        elif isinstance(value, types.FunctionType):
             self._function(value, where)
         elif isinstance(value, types.MethodType):
             self._visit(value.__self__, where)
@@ -261,27 +271,46 @@ def _names(code: types.CodeType) -> frozenset[str]:
 
 
 class Randomness:
-    """Has anybody drawn from the random number generators that everyone shares?"""
+    """Has anybody drawn random numbers that a replay would not draw anew?
 
-    def __init__(self) -> None:
-        self._numpy = _numpy_position()
-        self._python = random.getstate()
+    `streams` are those within reach; from the `replayed` ones among them it would.
+    """
+
+    def __init__(self, streams: list[Any], replayed: list[Any]) -> None:
+        self._replayed = [(each, _position(each)) for each in replayed]
+        known = {id(each) for each in replayed}
+        others = [(each, type(each).__name__) for each in streams if id(each) not in known]
+        others += [
+            (np.random, "numpy.random's global functions"),
+            (random, "the module random"),
+        ]
+        self._others = [(each, what, _position(each)) for each, what in others]
 
     def check(self, name: str) -> None:
         """Refuse a function that drew random numbers which a replay would draw again."""
-        for which, drawn in (
-            ("numpy.random's global functions", self._numpy != _numpy_position()),
-            ("the module random", self._python != random.getstate()),
-        ):
-            if drawn:
+        for each, what, position in self._others:
+            if _position(each) != position:
                 raise JitError(
-                    f"{name}, under portagrad.jit, draws random numbers from {which}: a replay "
+                    f"{name}, under portagrad.jit, draws random numbers from {what}: a replay "
                     f"would use the same numbers again. Give them as an argument, or draw from a "
-                    f"numpy.random.Generator that the function closes over"
+                    f"numpy.random.Generator that is an argument or that the function closes over"
                 )
 
+    def rewind(self) -> None:
+        """As if nothing had been drawn: the recording is none."""
+        for generator, state in self._replayed:
+            generator.bit_generator.state = state
 
-def _numpy_position() -> Any:
-    state: Mapping[str, Any] = np.random.get_state(legacy=False)
-    inner = state["state"]
-    return inner["pos"], inner["key"].tobytes(), state["has_gauss"]
+
+def _position(stream: Any) -> Any:
+    if isinstance(stream, np.random.Generator):
+        return _comparable(stream.bit_generator.state)
+    if hasattr(stream, "get_state"):
+        return _comparable(stream.get_state(legacy=False))
+    return stream.getstate()
+
+
+def _comparable(state: Any) -> Any:
+    if isinstance(state, Mapping):
+        return {key: _comparable(each) for key, each in state.items()}
+    return state.tolist() if isinstance(state, np.ndarray) else state

@@ -14,9 +14,9 @@ from portagrad.backend import backend_of
 from portagrad.backend.dispatch import find_backend
 from portagrad.errors import JitError
 from portagrad.graph.draws import RecordingGenerator
-from portagrad.graph.graph import Graph
+from portagrad.graph.graph import Graph, Value
 from portagrad.graph.places import FIXED, NUMBERS, Foreign, Place, Randomness, Surroundings
-from portagrad.graph.recording import Recorded, RecordedNumber, Recorder
+from portagrad.graph.recording import Read, Recorded, RecordedNumber, Recorder
 from portagrad.primitive import traced_types
 from portagrad.tree import named_leaves, path_name, tree_leaves, tree_unflatten
 
@@ -34,6 +34,14 @@ class Changed(Exception):
     def __init__(self, place: Place) -> None:
         super().__init__(place.where)
         self.place = place
+
+
+class Decided(Exception):
+    """The function decides by numbers that were taken for inputs; `sources` says which."""
+
+    def __init__(self, sources: set[Any]) -> None:
+        super().__init__(sources)
+        self.sources = sources
 
 
 @dataclass(eq=False)
@@ -95,6 +103,21 @@ class Recording:
         self.devices.append(None if numpy else getattr(x, "device", None))
         return recorder.input(x)
 
+    def numbers_of(self, value: Value | None) -> set[Any]:
+        """The sources of the numbers that a value was computed from."""
+        made = {v: o for o in self.graph.operations for v in o.outputs}
+        found, waiting = set(), [value]
+        while waiting:
+            v = waiting.pop()
+            if v is not None and v not in found:
+                found.add(v)
+                waiting.extend(made[v].values if v in made else ())
+        return {
+            source.identity if isinstance(source, Place) else source
+            for source, v in zip(self.sources, self.graph.inputs)
+            if v in found and v.is_number
+        }
+
     def result(self) -> Any:
         """What the recorded call returned; what it changed is written."""
         results, self.results = self.results, []
@@ -123,7 +146,9 @@ def record(
     recording.called = tree_unflatten((args, keywords), [LEAF] * len(arguments))
     contents = [(owner, _copy(owner)) for owner, _ in surroundings.containers]
     places = surroundings.everything()
-    randomness = Randomness()
+    generators = [x for _, x in arguments if isinstance(x, np.random.Generator)]
+    generators += [place.get() for place in surroundings.generators]
+    randomness = Randomness(surroundings.streams, generators)
     try:
         lifted = [_lift_argument(recorder, recording, *pair, static, inputs) for pair in arguments]
         given = _lift_places(recorder, recording, surroundings, inputs)
@@ -135,6 +160,12 @@ def record(
         finish.effects(given, contents)
         recording.tree, recording.leaves = finish.tree(result, "the result")
         _own_memory(recording, finish.concrete, [x for _, x in arguments], places)
+    except BaseException as error:
+        randomness.rewind()
+        decided = recording.numbers_of(error.node) if isinstance(error, Read) else set()
+        if decided & inputs:
+            raise Decided(decided & inputs) from error
+        raise
     finally:
         recorder.open = False
         for owner, content in contents:
@@ -178,6 +209,8 @@ def _lift_argument(
         x = recording.input(recorder, path, leaf)
         return x, x.node
     recording.arguments.append((path, leaf))
+    if isinstance(leaf, np.random.Generator):
+        return RecordingGenerator(leaf, recorder), None
     return leaf, None
 
 
@@ -283,7 +316,7 @@ class _Finish:
                 continue
             if any(key not in owner for key in content):
                 self._refuse("an entry of a dict or an attribute", "is deleted")
-            for key in owner.keys() - content.keys():
+            for key in [key for key in owner if key not in content]:
                 self._add(Place(owner, key, True, str(key)), owner[key])
 
     def _add(self, place: Place, now: Any) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import operator
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any
 
@@ -37,7 +37,15 @@ from portagrad.primitive import (
 SHAPED_BY_VALUES = frozenset(
     {"nonzero", "unique_all", "unique_counts", "unique_inverse", "unique_values"}
 )
+#: Functions whose static arguments are indices: any of them gives the same shape.
+INDEXED = frozenset({"getitem", "index_set", "index_add"})
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+class Read(JitError):
+    """A recorded value was read into plain Python; `node` is the graph's value for it."""
+
+    node: Value | None = None
 
 
 class Recorder(Trace):
@@ -61,15 +69,17 @@ class Recorder(Trace):
         """An array as a constant of the graph."""
         return Recorded(array, self, self.graph.constant(array))
 
-    def reading(self) -> None:
+    def reading(self, node: Value | None = None) -> None:
         """A value becomes a number of Python's: refused."""
-        raise JitError(
+        error = Read(
             f"{self.name}, compiled by portagrad.jit, reads a value that depends on its arguments "
             f"into plain Python (an `if`, float(), int(), bool(), item(), an index, range() or a "
             f"conversion to NumPy){users_line()}. A replay would not go that way again. Choose "
             f"with where(condition, x, y), return the value and read it outside, or name the "
             f"argument in static_argnums for a plan of its own for each of its values"
         )
+        error.node = node
+        raise error
 
     observed = reading
 
@@ -96,9 +106,11 @@ class Recorder(Trace):
         count = len(inputs)
         plain = static
         if any(map(_holds_traced, static.values())):
+            if primitive.name not in INDEXED:
+                self._refuse_counts(static.values())
             plain = {k: self._plain(v) for k, v in static.items()}
             static = {k: self._with_holes(v, inputs) for k, v in static.items()}
-        self._refuse_unknown_shape(primitive, static, inputs)
+        self._refuse_unknown_shape(primitive, operands, inputs)
         out = primitive.evaluate(values, plain)
         several = isinstance(out, (tuple, list))
         results = list(out) if several else [out]
@@ -133,6 +145,14 @@ class Recorder(Trace):
             return self.graph.constant(x), x
         return x, x
 
+    def _refuse_counts(self, static: Iterable[Any]) -> None:
+        """An axis, a length: what comes out may have another shape for another number."""
+        for x in static:
+            if type(x) in (tuple, list):
+                self._refuse_counts(x)
+            elif type(x) is RecordedNumber and isinstance(x.value, int):
+                self.reading(x.node)
+
     def _plain(self, static: Any) -> Any:
         if type(static) in (tuple, list):
             return type(static)(map(self._plain, static))
@@ -147,8 +167,11 @@ class Recorder(Trace):
         return Hole(len(inputs) - 1)
 
     def _refuse_unknown_shape(
-        self, primitive: Primitive, static: dict[str, Any], inputs: list[Any]
+        self, primitive: Primitive, operands: tuple[Any, ...], inputs: list[Any]
     ) -> None:
+        counts = [x for x in operands if type(x) is RecordedNumber]
+        if primitive.name == "repeat" and counts:
+            self.reading(counts[0].node)
         mask = primitive.name == "getitem" and any(
             type(v) is Value and "bool" in str(v.dtype) for v in inputs[1:]
         )
@@ -182,6 +205,7 @@ class Recorded(ArrayObject):
 
     __slots__ = ()
     node: Value
+    trace: Recorder
 
     def __init__(self, value: Any, trace: Recorder, node: Value) -> None:
         self.value = value
@@ -196,10 +220,10 @@ class Recorded(ArrayObject):
         return namespace_of(backend_of(self), EAGER.lift)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        self.trace.reading()
+        self.trace.reading(self.node)
 
     def __dlpack__(self, **asked: Any) -> Any:
-        self.trace.reading()
+        self.trace.reading(self.node)
 
     def __repr__(self) -> str:
         return f"Recorded({self.node!r})"
@@ -224,12 +248,22 @@ class RecordedNumber(Traced):
         return self
 
     def _read(self, *_: Any) -> Any:
-        self.trace.reading()
+        self.trace.reading(self.node)
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """What `isinstance` asks: the function does what it does with a number."""
+        return type(self.value)
+
+    # Whatever a program may decide by. (A key of a dict, a name made of it.)
     __bool__ = __int__ = __index__ = __float__ = __complex__ = _read
     __round__ = __trunc__ = __floor__ = __ceil__ = _read
-    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _read
-    __hash__ = object.__hash__
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __hash__ = _read
+    __str__ = __format__ = _read
+    __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = __invert__ = _read
+    __lshift__ = __rlshift__ = __rshift__ = __rrshift__ = __divmod__ = __rdivmod__ = _read
+    __array__ = _read
+    __array_ufunc__ = None  # beside an array of NumPy's, the methods below are asked
 
     def __repr__(self) -> str:
         return f"RecordedNumber(like {self.value!r})"
@@ -241,16 +275,25 @@ KNOWN.add(RecordedNumber)  # an operand beside any array, as a number is
 _NUMBERS = (bool, int, float, complex)
 
 
+def _is_array(x: Any) -> bool:
+    """Is it an array that is not followed?"""
+    return type(x) not in traced_types and hasattr(x, "dtype") and hasattr(x, "shape")
+
+
 def _binary(function: NumberFunction) -> tuple[Callable[..., Any], Callable[..., Any]]:
     def forward(self: RecordedNumber, other: Any) -> Any:
-        if type(other) is not RecordedNumber and type(other) not in _NUMBERS:
-            return NotImplemented
-        return self.trace.number(function, self, other)
+        if type(other) is RecordedNumber or type(other) in _NUMBERS:
+            return self.trace.number(function, self, other)
+        return (
+            function.function(self, self.trace.lift(other)) if _is_array(other) else NotImplemented
+        )
 
     def reflected(self: RecordedNumber, other: Any) -> Any:
-        if type(other) not in _NUMBERS:
-            return NotImplemented
-        return self.trace.number(function, other, self)
+        if type(other) in _NUMBERS:
+            return self.trace.number(function, other, self)
+        return (
+            function.function(self.trace.lift(other), self) if _is_array(other) else NotImplemented
+        )
 
     return forward, reflected
 

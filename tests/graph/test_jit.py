@@ -152,6 +152,18 @@ class TestFunctions:
             same(out["b"][0]["w"][0], w)
         same(compiled({"x": w, "w": []}, scale=2.0)["a"].first, w * 2.0)
 
+    def test_a_dict_in_another_order(self) -> None:
+        compiled = pg.jit(lambda tree: [i * x for i, x in enumerate(tree.values())])
+        a, b = np.ones(2), np.full(2, 5.0)
+        for tree in ({"a": a, "b": b}, {"b": b, "a": a}, {"a": a, "b": b}):
+            same(compiled(tree)[1], list(tree.values())[1])
+
+    def test_all_of_an_array_without_axes(self) -> None:
+        compiled = pg.jit(lambda x: (x[...], x[()], x[..., None]))
+        for _ in range(3):
+            for found in compiled(np.asarray(2.0)):
+                same(xp.reshape(found, ()), np.asarray(2.0))
+
     def test_tensors_without_gradient(self, arrays: Any) -> None:
         compiled = pg.jit(lambda x: xp.exp(x))
         x = pg.tensor(arrays[0])

@@ -172,6 +172,32 @@ class TestStep:
             if gradient is not None:
                 np.testing.assert_array_equal(pg.to_numpy(gradient), gradient_copy)
 
+    def test_a_gradient_that_comes_and_goes(self, batch: Any) -> None:
+        ours, eager = network(), network()
+
+        def walked(net: Any) -> Callable[..., Any]:
+            def walk(x: Any, y: Any) -> Any:
+                loss = pg.nn.MSELoss()(net(x), y)
+                loss.backward()
+                return loss.detach()
+
+            return walk
+
+        compiled = pg.jit(walked(ours))
+        for i in range(9):
+            close(compiled(*batch), walked(eager)(*batch))
+            same_network(ours, eager)
+            if i % 3 == 2:
+                ours.zero_grad()
+                eager.zero_grad()
+
+    def test_what_was_created_is_in_the_order_of_eager_work(self, batch: Any) -> None:
+        ours, eager = network(), network()
+        optimizers = [pg.optim.Adam(n.parameters(), learning_rate=0.1) for n in (ours, eager)]
+        pg.jit(step_of(ours, optimizers[0]))(*batch)
+        step_of(eager, optimizers[1])(*batch)
+        assert [[*s] for s in optimizers[0].state] == [[*s] for s in optimizers[1].state]
+
     def test_manual_wing(self, batch: Any) -> None:
         def make() -> Any:
             m = pg.manual
@@ -212,6 +238,32 @@ class TestStep:
             assert p.grad is None
 
 
+@pytest.mark.parametrize(
+    "arranged",
+    [lambda w: np.concatenate([w, w])[: len(w)], np.asfortranarray, lambda w: w[::-1]],
+)
+def test_the_users_memory_is_not_written_into(arranged: Callable[[Any], Any]) -> None:
+    """A parameter may be a view of a larger array, or lie in another order."""
+    x, y = np.ones((5, 3), "float32"), np.ones((5, 4), "float32")
+    ours, eager = network(), network()
+    compiled, step = (
+        step_of(n, pg.optim.SGD(n.parameters(), learning_rate=0.1, momentum=0.9))
+        for n in (ours, eager)
+    )
+    compiled = pg.jit(compiled)
+    for i in range(9):
+        if i % 4 == 3:
+            for n in (ours, eager):
+                weight = next(n.parameters())
+                weight.data = arranged(weight.data)
+            base = next(ours.parameters()).data.base
+            before = None if base is None else base.copy()
+        close(compiled(x, y), step(x, y))
+        same_network(ours, eager)
+        if i % 4 == 3 and base is not None:
+            np.testing.assert_array_equal(base, before)
+
+
 class Trainer:
     """State in attributes of an object that is not ours."""
 
@@ -229,6 +281,19 @@ class Trainer:
 
 
 class TestState:
+    def test_attributes_of_the_class_of_a_class_method(self) -> None:
+        class Scale:
+            factor = 1.0
+
+            @classmethod
+            def apply(cls, x: Any) -> Any:
+                return x * cls.factor
+
+        compiled = pg.jit(Scale.apply)
+        for factor in (1.0, 2.0, 3.0):
+            Scale.factor = factor
+            np.testing.assert_array_equal(compiled(np.ones(2)), np.full(2, factor))
+
     def test_attributes_are_written_back(self) -> None:
         ours, eager = Trainer(), Trainer()
         update = pg.jit(ours.update)

@@ -196,11 +196,9 @@ def _getitem(b: Builder, o: Operation, inputs: list[Any]) -> Slot | None:
     if base is not x and base.shape == ():
         return b.view(base, o.output.shape, "spread")
     if o.output.shape == ():
-        # NumPy makes a scalar of one element, a copy; this is a view of it.
-        text = ", ".join(["...", repr(key)] if not isinstance(key, tuple) else map(repr, key))
-        return b.view(
-            x, (), f"{{}}[{text}, ...]" if isinstance(key, tuple) else f"{{}}[{key!r}, ...]"
-        )
+        # NumPy makes a scalar of one element, a copy; with an ellipsis it is a view.
+        inside = ", ".join(map(repr, parts if Ellipsis in parts else (*parts, ...)))
+        return b.view(x, (), f"{{}}[{inside}]".replace("Ellipsis", "..."))
     return b.view(x, o.output.shape, f"{{}}[{key!r}]".replace("Ellipsis", "..."))
 
 

@@ -134,7 +134,9 @@ def cast(b: Builder, x: Slot, dtype: Any) -> Slot:
     """x in another dtype."""
     if x.dtype == dtype:
         return x
-    x = spread_base(x)
+    base = spread_base(x)
+    if base is not x:
+        return b.view(cast(b, base, dtype), x.shape, "spread")
     return b.add(
         "elementwise", "astype", "copyto({out}, {}, casting='unsafe')", (x,), x.shape, dtype
     )

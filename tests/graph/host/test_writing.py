@@ -193,6 +193,9 @@ class TestProgram:
             np.testing.assert_allclose(value, f(x)[0])
             np.testing.assert_allclose(gradient, f(x)[1], rtol=1e-6)
 
+    def test_a_spread_number_in_another_dtype(self) -> None:
+        check(lambda x: xp.astype(xp.ones_like(x), xp.float64) * 2.0, *arrays((1, 2)))
+
     def test_sigmoid_far_out(self) -> None:
         compiled = pg.jit(pg.kernels.sigmoid)
         x = np.asarray([-1e4, -100.0, -20.0, 0.0, 20.0, 1e4, np.nan], dtype="float32")
