@@ -1,8 +1,9 @@
-"""A linear map and the activation after it: beside the products, one launch each way.
+"""A linear map, and the activation after it: beside the products, one launch each way.
 
 The bias and the activation are written over the product; backwards, the cotangent is pulled
 back through the activation by the kernel that also adds it up for the bias. Both kernels are
-generated, like those of `pg.jit`.
+generated, like those of `pg.jit`. Without an activation it is the product that makes the
+weight's gradient which adds up the bias's, where cuBLASLt can.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import cupy
 from portagrad.backend.elementwise import Part
 from portagrad.backend.protocol import may_decline
 from portagrad_cupy import products
+from portagrad_cupy.columns import column_sum
 from portagrad_cupy.elements import run
 from portagrad_cupy.formulas import COLUMNS, FULL, Element, layout
 from portagrad_cupy.launching import Layout
@@ -79,9 +81,24 @@ def _backward(activation: str) -> Callable[..., Sequence[Any]]:
     return pull
 
 
+def _linear_backward(g: Any, x: Any, weight: Any, needs: Any) -> Sequence[Any]:
+    """The gradients of x, W and b of a linear map alone; x is None where W needs none."""
+    cotangent, g = g, _rows(g)
+    both = products.product_and_sums(_rows(x).T, g) if needs[1] and needs[2] else None
+    if both is None:
+        both = (
+            _product(_rows(x).T, g) if needs[1] else None,
+            column_sum(g) if needs[2] else None,
+        )
+    if not needs[0]:
+        return None, *both
+    return _product(g, weight.T).reshape(*cotangent.shape[:-1], weight.shape[0]), *both
+
+
 #: The gradients of all operands at once, by the kernel's name.
 PULLBACKS: Mapping[str, Callable[..., Sequence[Any]]] = {
-    f"linear_{activation}": _backward(activation) for activation in ("sigmoid", "tanh", "relu")
+    "linear": _linear_backward,
+    **{f"linear_{name}": _backward(name) for name in ("sigmoid", "tanh", "relu")},
 }
 
 

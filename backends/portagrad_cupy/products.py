@@ -10,6 +10,8 @@ import math
 from functools import cache
 from typing import Any
 
+import cupy
+
 from portagrad.backend import get_matmul_precision
 from portagrad.backend.protocol import may_decline
 from portagrad_cupy.cublaslt import product, shared_library
@@ -32,6 +34,20 @@ def matmul(x1: Any, x2: Any, /) -> Any:
         return NotImplemented
     made = product(x1, x2, precision=get_matmul_precision())
     return NotImplemented if made is None else made
+
+
+def product_and_sums(x1: Any, x2: Any) -> tuple[Any, Any] | None:
+    """x1 @ x2, and the sums of x2's columns as they are read; None where cuBLASLt has no such way.
+
+    The sums are of what the product is made of: of float32 only as it is, as who allows tf32
+    or bf16 for products allows it for nothing else.
+    """
+    precision = get_matmul_precision()
+    if why_not() or (x2.dtype == cupy.float32 and precision != "ieee"):
+        return None
+    sums = cupy.empty(x2.shape[1], x2.dtype)
+    made = product(x1, x2, bias_gradient=sums, precision=precision)
+    return None if made is None else (made, sums)
 
 
 @may_decline

@@ -184,6 +184,25 @@ def test_linear(shape, bias, dtype):
     check(kernels.linear(x, w, b), kernels.linear.body(*wide), 4 * TOLERANCE[dtype])
 
 
+@pytest.mark.parametrize("precision", PRECISION)
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_a_linear_map_pulls_back_with_whatever_epilogue_there_is(dtype, precision):
+    pg.set_matmul_precision(precision)
+    x, w, b = (
+        normal(*each, dtype=dtype, seed=seed)
+        for seed, each in enumerate([(96, 64), (64, 128), (128,)])
+    )
+    g = normal(96, 128, dtype=dtype, seed=3)
+    _, pull = pg.vjp(kernels.linear, *map(asarray, (x, w, b)))
+    wide = [asarray(each.astype("float64")) for each in (x, w, b, g)]
+    _, pull_wide = pg.vjp(kernels.linear, *wide[:3])
+    tolerances = [max(30 * TOLERANCE[dtype], PRECISION[precision])] * 2 + [30 * TOLERANCE[dtype]]
+    pairs = zip(pull(asarray(g)), pull_wide(wide[3]), tolerances, strict=True)
+    for found, expected, tolerance in pairs:
+        size = float(abs(expected).max())
+        check(found / size, expected / size, tolerance)
+
+
 def test_products_can_be_captured_in_a_graph():
     import cupy
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import portagrad
 from portagrad import kernels
 from portagrad.backend.elementwise import Instruction, Operand, Part, Program
 
@@ -156,6 +157,67 @@ def test_backward(layers, activation, needs, shape, dtype):
     for found, right in zip(made, expected, strict=True):
         if found is not None:
             check(found, right, dtype)
+
+
+def offering(layers, monkeypatch, offered=True):
+    """cuBLASLt as NumPy would do what it is asked, if it has the epilogue."""
+    asked = []
+
+    def product(a, b, *, bias_gradient=None, precision="ieee", **rest):
+        asked.append((a.shape, b.shape, precision))
+        if not offered:
+            return None
+        bias_gradient[...] = b.sum(axis=0)
+        return view(a @ b)
+
+    monkeypatch.setattr(layers.products, "why_not", lambda: "")
+    monkeypatch.setattr(layers.products, "product", product)
+    monkeypatch.setattr(layers, "column_sum", lambda g: view(g.sum(axis=0)))
+    return asked
+
+
+@pytest.mark.parametrize("offered", [True, False])
+@pytest.mark.parametrize(
+    ("shape", "needs"),
+    [
+        ((7,), (True, True, True)),
+        ((2, 3), (False, True, True)),
+        ((7,), (True, True, False)),
+        ((), (True, False, True)),
+        ((2, 3), (True, False, False)),
+    ],
+)
+def test_a_linear_map_adds_up_the_bias_in_the_weights_product(
+    layers, monkeypatch, offered, shape, needs
+):
+    asked = offering(layers, monkeypatch, offered)
+    g, x, w = normal(*shape, 8), normal(*shape, 5, seed=1), normal(5, 8, seed=2)
+    kept = x if needs[1] else None, w if needs[0] else None  # by the table of derivatives
+    made = layers.PULLBACKS["linear"](g, *kept, needs)
+    rows = int(np.prod(shape))
+    assert asked == [((5, rows), (rows, 8), "ieee")] * (needs[1] and needs[2])
+    expected = (
+        kernels.linear_x_backward.body(np.asarray(g), np.asarray(w)),
+        kernels.linear_weight_backward.body(np.asarray(g), np.asarray(x)),
+        kernels.linear_bias_backward.body(np.asarray(g)),
+    )
+    for found, right, needed in zip(made, expected, needs, strict=True):
+        assert (found is not None) == needed
+        if needed:
+            check(found, right, "float32")
+
+
+def test_the_sums_are_no_less_precise_than_without_the_product(layers, monkeypatch):
+    asked = offering(layers, monkeypatch)
+    x, g = normal(5, 7), normal(7, 8)
+    portagrad.set_matmul_precision("tf32")
+    try:
+        assert layers.products.product_and_sums(x, g) is None
+        narrow = layers.products.product_and_sums(x.astype("float16"), g.astype("float16"))
+    finally:
+        portagrad.set_matmul_precision("ieee")
+    assert narrow is not None
+    assert len(asked) == 1
 
 
 CALLS = {
