@@ -134,12 +134,15 @@ def _traced(x: Any, backend: Any, dtype: Any, device: Any, copy: bool | None) ->
     asked = []
     if backend is not None and get_backend(backend).namespace != home.namespace:
         asked.append(f"backend={getattr(backend, 'name', backend)!r}")
-    if dtype is not None and home.dtype(dtype) != inner.dtype:
-        asked.append(f"dtype={dtype!r}")
     if device is not None and home.find_device(device) != home.device_of(inner):
         asked.append(f"device={device!r}")
+    moved = bool(asked)
+    if dtype is not None and home.dtype(dtype) != inner.dtype:
+        asked.append(f"dtype={dtype!r}")
     if copy:
         asked.append("copy=True")
+    if asked and not moved and hasattr(type(x), "__portagrad_converted__"):
+        return cast(Array, x.__portagrad_converted__(home.dtype(dtype or inner.dtype)))
     if asked:
         raise NotDifferentiableError(
             f"asarray({', '.join(asked)}) of a {type(x).__name__} of {home.name} would cut its "

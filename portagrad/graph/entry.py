@@ -200,7 +200,11 @@ class _Conditions:
     def fixed(self) -> None:
         """What the function closes over and is no array."""
         for owner, size in self.recording.sizes:
-            self.require(f"len({self.source.name(owner, 'owner')}) == {size}")
+            name = self.source.name(owner, "owner")
+            if isinstance(owner, set):
+                self.require(f"{name} == {self.source.name(size, 'set')}")
+            else:
+                self.require(f"len({name}) == {size}")
         for place, value in self.recording.found:
             self._constant(self._at(place), value)
 

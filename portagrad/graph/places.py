@@ -13,6 +13,7 @@ import functools
 import random
 import sys
 import types
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -61,8 +62,10 @@ class Place:
         """Put something there."""
         if self.item:
             self.owner[self.key] = value
-        else:
+        elif isinstance(self.owner, type):
             setattr(self.owner, self.key, value)
+        else:  # an instance of a frozen class, too: it is put back
+            object.__setattr__(self.owner, self.key, value)
 
     @property
     def identity(self) -> tuple[int, Any]:
@@ -84,7 +87,7 @@ class Surroundings:
         self.fixed: list[tuple[Place, Any]] = []
         #: Containers, which must hold as many things as they did.
         self.containers: list[tuple[Any, str]] = []
-        self._seen: dict[int, Any] = {}
+        self.seen: dict[int, Any] = {}
         self._known: set[tuple[int, Any]] = set()
         for value, where in roots:
             self._visit(value, where)
@@ -120,9 +123,9 @@ class Surroundings:
         self.fixed.append((place, value))
 
     def _tensor(self, tensor: Any, where: str) -> None:
-        if id(tensor) in self._seen:
+        if id(tensor) in self.seen:
             return
-        self._seen[id(tensor)] = tensor
+        self.seen[id(tensor)] = tensor
         if tensor.trace is not EAGER or not isinstance(tensor, Tensor):
             raise Foreign
         if type(tensor.value) in traced_types or not tensor.is_leaf:
@@ -136,7 +139,7 @@ class Surroundings:
         """Everything inside a value that is no array."""
         if isinstance(value, (*FIXED, types.BuiltinFunctionType, types.ModuleType)):
             return
-        if id(value) in self._seen:
+        if id(value) in self.seen:
             return
         if isinstance(value, type):
             self._class(value, where)
@@ -144,7 +147,7 @@ class Surroundings:
         if type(value) in traced_types:
             self._tensor(value, where)
             return
-        self._seen[id(value)] = value
+        self.seen[id(value)] = value
         if isinstance(value, STREAMS):
             self.streams.append(value)
         elif isinstance(value, types.FunctionType):
@@ -157,9 +160,11 @@ class Surroundings:
                 self._visit(part, where)
         elif isinstance(value, (dict, types.MappingProxyType)):
             self._container(value, value, where)
-        elif isinstance(value, list):
+        elif isinstance(value, (list, deque)):
             self._container(value, range(len(value)), where)
         elif isinstance(value, (tuple, frozenset, set)):
+            if isinstance(value, set):
+                self.containers.append((value, where))
             for i, part in enumerate(value):
                 # Nothing can be put into a tuple, so what it holds are constants and objects.
                 self._inside_tuple(part, f"{where}[{i}]")
@@ -193,15 +198,15 @@ class Surroundings:
             self.containers.append((vars(value), where))
             for key in list(vars(value)):
                 self._place(Place(vars(value), key, True, f"{where}.{key}"))
-        for name in {n for c in kind.__mro__ for n in getattr(c, "__slots__", ())}:
-            if not name.startswith("__") and hasattr(value, name):
+        for name in dict.fromkeys(n for c in kind.__mro__ for n in _slots(c)):
+            if hasattr(value, name):
                 self._place(Place(value, name, False, f"{where}.{name}"))
 
     def _class(self, kind: type, where: str) -> None:
         """What a user's class holds itself, beside its methods."""
-        if kind.__module__.partition(".")[0] in LIBRARIES or id(kind) in self._seen:
+        if kind.__module__.partition(".")[0] in LIBRARIES or id(kind) in self.seen:
             return
-        self._seen[id(kind)] = kind
+        self.seen[id(kind)] = kind
         for name, value in list(vars(kind).items()):
             method = hasattr(value, "__get__") or isinstance(value, type)
             if not name.startswith("__") and not method:
@@ -246,6 +251,16 @@ class Surroundings:
         """All places, with what stands there now."""
         places = [*self.arrays, *self.gradients, *self.numbers, *(p for p, _ in self.fixed)]
         return {place.identity: (place, place.get()) for place in places}
+
+
+def _slots(kind: type) -> Iterator[str]:
+    """The attributes that a class keeps in slots, by their real names."""
+    names = vars(kind).get("__slots__", ())
+    for name in [names] if isinstance(names, str) else names:
+        if not name.startswith("__"):
+            yield name
+        elif not name.endswith("__"):
+            yield f"_{kind.__name__.lstrip('_')}{name}"
 
 
 def _is_array(x: Any) -> bool:

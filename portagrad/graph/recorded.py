@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -87,7 +88,8 @@ class Recording:
     surroundings: Surroundings
     #: What was found at the places that are no inputs.
     found: list[tuple[Place, Any]]
-    sizes: list[tuple[Any, int]]
+    #: Containers, each with how many things it held, and sets with what.
+    sizes: list[tuple[Any, Any]]
     #: The arguments' containers, with LEAF for what is in them.
     called: Any = None
     devices: list[Any] = field(default_factory=list)
@@ -155,7 +157,7 @@ def record(
         args_now, keywords_now = tree_unflatten((args, keywords), [x for x, _ in lifted])
         result = function(*args_now, **keywords_now)
         randomness.check(name)
-        _refuse_changed_arguments(name, arguments, lifted)
+        _refuse_changed_arguments(name, arguments, lifted, (args_now, keywords_now))
         finish = _Finish(recorder, recording)
         finish.effects(given, contents)
         recording.tree, recording.leaves = finish.tree(result, "the result")
@@ -171,8 +173,9 @@ def record(
         for owner, content in contents:
             _restore(owner, content)
         for place, value in places.values():
-            place.set(value)
-    recording.sizes = [(owner, len(content)) for owner, content in contents]
+            if place.get() is not value:
+                place.set(value)
+    recording.sizes = [(x, was if isinstance(x, set) else len(was)) for x, was in contents]
     return recording
 
 
@@ -252,7 +255,14 @@ def _lift_places(
     return given
 
 
-def _refuse_changed_arguments(name: str, arguments: list[Any], lifted: list[Any]) -> None:
+def _refuse_changed_arguments(name: str, arguments: list[Any], lifted: list[Any], now: Any) -> None:
+    leaves = tree_leaves(now)
+    same = len(leaves) == len(lifted) and all(a is b for a, (b, _) in zip(leaves, lifted))
+    if not same:
+        raise JitError(
+            f"{name}, under portagrad.jit, puts something into a container that is an argument, "
+            f"or takes something out: a replay would not. Return what is new instead"
+        )
     for (path, _), (x, node) in zip(arguments, lifted):
         inner = x.value if type(x) is Tensor else x
         if node is not None and (type(inner) is not RecordedNumber and inner.node is not node):
@@ -283,15 +293,29 @@ class _Finish:
         if type(inner) not in (Recorded, RecordedNumber):
             if type(inner) in traced_types:
                 raise Foreign
-            if tensor:
-                inner = self.recorder.lift(inner)
-            else:
+            if not tensor:
+                self._refuse_hidden(inner, where)
                 return Leaf(None, inner)
+            inner = self.recorder.lift(inner)
         if inner.trace is not self.recorder:
             raise JitError(f"{where} holds a value that is left over from another recording")
         self.recording.graph.outputs.append(inner.node)
         self.concrete.append(inner.value)
         return Leaf(len(self.concrete) - 1, tensor=tensor)
+
+    def _refuse_hidden(self, x: Any, where: str) -> None:
+        """An object that was not there before, with values inside that a replay could not fill."""
+        if id(x) in self.recording.surroundings.seen:
+            return
+        try:
+            Surroundings(iter([(x, where)]))
+        except Foreign:
+            raise JitError(
+                f"{self.recording.name}, under portagrad.jit: {where} holds a {type(x).__name__} "
+                f"with arrays inside, which a replay cannot make. Return them in a dict, list, "
+                f"tuple, named tuple or dataclass, or give the class __tree_children__ and "
+                f"__tree_rebuild__ (portagrad.tree)"
+            ) from None
 
     def effects(self, given: dict[Any, tuple[Place, Any, Any]], contents: list[Any]) -> None:
         """Find every place whose value the function has changed."""
@@ -310,9 +334,15 @@ class _Finish:
                 raise Changed(place)
             self._add(place, now)
         for owner, content in contents:
-            if isinstance(owner, list):
+            if isinstance(owner, (list, deque)):
                 if len(owner) != len(content):
-                    self._refuse("a list that it reaches", "gets longer or shorter")
+                    self._refuse(
+                        f"a {type(owner).__name__} that it reaches", "gets longer or shorter"
+                    )
+                continue
+            if isinstance(owner, set):
+                if owner != content:
+                    self._refuse("a set that it reaches", "is changed")
                 continue
             if any(key not in owner for key in content):
                 self._refuse("an entry of a dict or an attribute", "is deleted")
@@ -347,13 +377,19 @@ def _own_memory(
 
 
 def _copy(owner: Any) -> Any:
-    return list(owner) if isinstance(owner, list) else dict(owner)
+    if isinstance(owner, set):
+        return set(owner)
+    return list(owner) if isinstance(owner, (list, deque)) else dict(owner)
 
 
 def _restore(owner: Any, content: Any) -> None:
-    if isinstance(owner, list):
-        owner[:] = content
-        return
-    for key in [key for key in owner if key not in content]:
-        del owner[key]
-    owner.update(content)
+    if isinstance(owner, (list, deque)):
+        owner.clear()
+        owner.extend(content)
+    elif isinstance(owner, set):
+        owner.clear()
+        owner.update(content)
+    else:
+        for key in [key for key in owner if key not in content]:
+            del owner[key]
+        owner.update(content)

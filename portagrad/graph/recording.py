@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Any
 
+from portagrad.array_api import astype
 from portagrad.array_api.array_object import ArrayObject
 from portagrad.array_api.operators import KNOWN
 from portagrad.autograd.custom import Stated
@@ -215,6 +216,10 @@ class Recorded(ArrayObject):
     def detached(self) -> Any:
         """Itself: no gradient flows through it, but it is an operand."""
         return self
+
+    def __portagrad_converted__(self, dtype: Any) -> Any:
+        """A copy in a dtype, which is recorded: there is no gradient here to lose."""
+        return astype(self, dtype, copy=True)
 
     def _bound_namespace(self) -> Any:
         return namespace_of(backend_of(self), EAGER.lift)

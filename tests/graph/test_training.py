@@ -362,3 +362,29 @@ class TestState:
             return inner(np.ones(2)) + inner(np.ones(2))
 
         np.testing.assert_allclose(pg.grad(f)(np.ones(2)), 2 * np.ones(2))
+
+
+def test_an_error_in_a_replay_leaves_everything_as_it_was() -> None:
+    nets = [pg.nn.Linear(3, 3, seed=i, dtype="float64") for i in range(2)]
+    first, second = (pg.optim.SGD(n.parameters(), learning_rate=0.1, momentum=0.9) for n in nets)
+
+    def step(x: Any, matrix: Any) -> None:
+        first.zero_grad()
+        xp.sum(nets[0](x) ** 2).backward()
+        first.step()
+        second.zero_grad()
+        xp.sum(nets[1](x) * xp.linalg.cholesky(matrix)).backward()
+        second.step()
+
+    compiled = pg.jit(step)
+    x = np.ones((3, 3))
+    for _ in range(3):
+        compiled(x, np.eye(3))
+    before = [v.copy() for o in (first, second) for v in o.state_dict().values()]
+    before += [x.copy() for n in nets for p in n.parameters() for x in (p.data, p.grad)]
+    with pytest.raises(np.linalg.LinAlgError):
+        compiled(x, -np.eye(3))
+    after = [v for o in (first, second) for v in o.state_dict().values()]
+    after += [x for n in nets for p in n.parameters() for x in (p.data, p.grad)]
+    for a, b in zip(after, before, strict=True):
+        np.testing.assert_array_equal(a, b)

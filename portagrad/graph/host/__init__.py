@@ -13,10 +13,11 @@ from portagrad.graph.host.writing import Written, written
 
 
 def suits(graph: Graph) -> bool:
-    """Are all arrays of a graph NumPy's?"""
+    """Are all arrays of a graph NumPy's own? (Subclasses have a will of their own.)"""
     values = [*graph.inputs, *graph.constants, *(v for o in graph.operations for v in o.outputs)]
     return all(
-        v.is_number or issubclass(v.kind or object, (np.ndarray, np.generic)) for v in values
+        v.is_number or v.kind in (np.ndarray, np.memmap) or issubclass(v.kind or object, np.generic)
+        for v in values
     )
 
 

@@ -17,7 +17,8 @@ def product(b: Builder, x1: Slot, x2: Slot, shape: tuple[int, ...], dtype: Any) 
     """A matrix product."""
     plain = x1.dtype == x2.dtype == dtype and dtype in FLOATS
     two = len(x1.shape) == 2 and len(x2.shape) in (1, 2)
-    function = "dot" if plain and two else "np.matmul"
+    # np.dot takes 0 times infinity for 0 where one of the two has one element.
+    function = "dot" if plain and two and min(x1.size, x2.size) > 1 else "np.matmul"
     flops = 2 * x1.size * (x2.shape[-1] if len(x2.shape) > 1 else 1)
     template = f"{function}({{}}, {{}}, {{out}})"
     if plain and two and len(x2.shape) == 2 and x1.kind != "view":

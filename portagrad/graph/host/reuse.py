@@ -47,10 +47,13 @@ def allowed(program: Program, units: list[Unit], reuse: list[int | None]) -> lis
                 # Its result may be a look at its operands.
                 below = (seen_by.get(root, set()) for root in roots)
                 seen_by[step.out] = set(roots).union(*below)
+    # What may fail (a factorization, a label out of range) leaves everything as it was.
+    calls = [i for i, unit in enumerate(units) for step in steps_of(unit) if step.kind == "call"]
     found: list[int | None] = []
     for slot, wanted in zip(program.outputs, reuse):
         good = wanted is not None and type(slot) is Slot and slot.kind == "buffer"
         if good and wanted is not None:
+            good = place[slot] > max(calls, default=-1)
             x = program.inputs[wanted]
             for at, step, seen in reads.get(x, ()):
                 before = at < place[slot]

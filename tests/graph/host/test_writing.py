@@ -196,6 +196,10 @@ class TestProgram:
     def test_a_spread_number_in_another_dtype(self) -> None:
         check(lambda x: xp.astype(xp.ones_like(x), xp.float64) * 2.0, *arrays((1, 2)))
 
+    def test_nan_of_a_product_with_one_number(self) -> None:
+        with np.errstate(invalid="ignore"):
+            check(xp.matmul, np.zeros((1, 1)), np.asarray([[np.inf, 1.0]]))
+
     def test_sigmoid_far_out(self) -> None:
         compiled = pg.jit(pg.kernels.sigmoid)
         x = np.asarray([-1e4, -100.0, -20.0, 0.0, 20.0, 1e4, np.nan], dtype="float32")

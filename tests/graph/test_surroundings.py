@@ -1,0 +1,128 @@
+"""What a jitted function can reach beside its arguments, and what it may do with it."""
+
+import enum
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+import portagrad as pg
+from portagrad import array_api as xp
+from portagrad.errors import JitError
+
+ONES = np.ones(2)
+
+
+class Mode(enum.Enum):
+    """Something that cannot be assigned to."""
+
+    TWICE = 1
+    ONCE = 2
+
+
+def test_an_enumeration() -> None:
+    compiled = pg.jit(lambda x, mode: x * 2 if mode is Mode.TWICE else x)
+    for mode in (Mode.TWICE, Mode.ONCE, Mode.TWICE):
+        np.testing.assert_array_equal(compiled(ONES, mode), 2 * ONES if mode.value == 1 else ONES)
+
+
+def test_private_and_frozen_slots() -> None:
+    class Average:
+        __slots__ = ("__sum",)
+
+        def __init__(self) -> None:
+            self.__sum = np.zeros(2)
+
+        def add(self, x: Any) -> Any:
+            self.__sum = self.__sum + x
+            return self.__sum
+
+    @dataclass(frozen=True, slots=True)
+    class Scale:
+        factor: Any
+
+        def __call__(self, x: Any) -> Any:
+            return x * self.factor
+
+    add, scale = pg.jit(Average().add), pg.jit(Scale(3 * ONES).__call__)
+    for i in range(4):
+        np.testing.assert_array_equal(add(ONES), (i + 1) * ONES)
+        np.testing.assert_array_equal(scale(ONES), 3 * ONES)
+
+
+def test_a_deque_is_a_list() -> None:
+    window = deque([ONES, ONES], maxlen=2)
+
+    def push(x: Any) -> Any:
+        window.append(x)
+        return sum(window)
+
+    compiled = pg.jit(push)
+    last = ONES
+    for i in range(5):
+        x = i * ONES
+        np.testing.assert_array_equal(compiled(x), last + x)
+        assert window.maxlen == len(window)
+        last = x
+
+
+def test_a_set_is_what_it_holds() -> None:
+    frozen: set[str] = set()
+    compiled = pg.jit(lambda x: x if "weight" in frozen else 2 * x)
+    np.testing.assert_array_equal(compiled(ONES), 2 * ONES)
+    for names in (("weight",), ("bias",), ("weight",)):
+        frozen.clear()
+        frozen.update(names)
+        np.testing.assert_array_equal(compiled(ONES), ONES if "weight" in frozen else 2 * ONES)
+
+    with pytest.raises(JitError, match="a set"):
+        pg.jit(lambda x: (frozen.add("more"), x)[1])(ONES)
+    assert "more" not in frozen
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tree: tree["list"].append(tree["x"]),
+        lambda tree: tree.update(y=tree["x"]),
+        lambda tree: tree.pop("x"),
+        lambda tree: tree["list"].__setitem__(0, tree["x"]),
+    ],
+)
+def test_an_argument_keeps_what_is_in_it(change: Any) -> None:
+    with pytest.raises(JitError, match="a container that is an argument"):
+        pg.jit(change)({"x": ONES, "list": [np.zeros(2)]})
+
+
+def test_an_object_around_a_result_is_refused() -> None:
+    class Box:
+        def __init__(self, content: Any) -> None:
+            self.content = content
+
+    known = Box(ONES)
+    with pytest.raises(JitError, match="the result holds a Box with arrays inside"):
+        pg.jit(Box)(ONES)
+    assert pg.jit(lambda x: (known, x))(ONES)[0] is known
+
+
+def test_a_subclass_of_ndarray_does_as_it_likes() -> None:
+    masked = np.ma.masked_array([1.0, 2.0, 3.0], mask=[False, True, False])
+    compiled = pg.jit(lambda x: xp.sum(x))
+    for _ in range(3):
+        assert compiled(masked) == 4.0
+
+
+def test_tensors_are_made_of_arguments() -> None:
+    def slope(x: Any) -> Any:
+        inner = pg.tensor(x, requires_grad=True)
+        xp.sum(inner**3).backward()
+        return inner.grad, pg.asarray(x, dtype="float32")
+
+    compiled = pg.jit(slope)
+    for _ in range(3):
+        gradient, narrow = compiled(ONES)
+        np.testing.assert_array_equal(gradient, 3 * ONES)
+        assert narrow.dtype == np.float32
+    assert compiled.plans == 1
