@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import numpy
 
@@ -107,17 +107,15 @@ class NumpyBackend(Backend):
         return True
 
     def ones_like(self, x: Any) -> Array:
-        if x.shape == ():
-            one = ONE.get(x.dtype.char)
-            if one is not None:
-                return cast(Array, one)
-        ones = numpy.empty(x.shape, x.dtype)
-        ones.fill(1)
-        return cast(Array, ones)
+        ones: Any = None if x.shape else ONE.get(x.dtype.char)
+        if ones is None:
+            ones = numpy.empty(x.shape, x.dtype)
+            ones.fill(1)
+        return ones  # type: ignore[no-any-return]
 
     def owns_memory(self, x: Any) -> bool:
         # A subclass may keep memory in its own ways (a memory map does).
-        return type(x) is numpy.ndarray and x.base is None and x.flags.owndata
+        return type(x) is numpy.ndarray and x.flags.owndata
 
 
 class _Counting(NumpyBackend):

@@ -27,7 +27,7 @@ from portagrad_numpy.pool import room
 
 def _sigmoid(g: Any, out: Any, spare: Any, spare_out: Any) -> Any:
     """g σ (1 - σ)."""
-    if not g.shape:
+    if not g.ndim:
         return g * (out * (1 - out))
     if spare is None:
         slope = numpy.subtract(ONE.get(out.dtype.char, 1), out)
@@ -41,7 +41,7 @@ def _sigmoid(g: Any, out: Any, spare: Any, spare_out: Any) -> Any:
 
 def _tanh(g: Any, out: Any, spare_out: Any) -> Any:
     """g (1 - tanh²)."""
-    if not g.shape:
+    if not g.ndim:
         return g * (1 - out * out)
     slope = numpy.multiply(out, out, spare_out)
     numpy.subtract(ONE.get(slope.dtype.char, 1), slope, slope)
@@ -49,7 +49,7 @@ def _tanh(g: Any, out: Any, spare_out: Any) -> Any:
 
 
 def _cos(g: Any, x: Any) -> Any:
-    if not g.shape:
+    if not g.ndim:
         return -g * numpy.sin(x)
     slope = numpy.sin(x)
     numpy.negative(slope, slope)
@@ -57,14 +57,14 @@ def _cos(g: Any, x: Any) -> Any:
 
 
 def _sin(g: Any, x: Any) -> Any:
-    if not g.shape:
+    if not g.ndim:
         return g * numpy.cos(x)
     slope = numpy.cos(x)
     return numpy.multiply(g, slope, slope)
 
 
 def _divisor(g: Any, x2: Any, out: Any) -> Any:
-    if not g.shape:
+    if not g.ndim:
         return -g * out / x2
     slope = numpy.multiply(g, out)
     slope /= x2

@@ -26,10 +26,12 @@ def walk(
     retain_graph: bool = False,
     create_graph: bool = False,
     until: Collection[Node] = (),
+    backend: Backend | None = None,
 ) -> dict[Node, Any]:
     """Pull cotangents back from `seeds` to every node that keeps its gradient.
 
-    The walk goes no further than the nodes of `until`, whose cotangents come too.
+    The walk goes no further than the nodes of `until`, whose cotangents come too. `backend` is
+    that of plain cotangents, where it is known already.
 
     The walk is recorded where a seed is traced, or by the tape itself with
     `create_graph`. Nothing of a node is changed but what it kept, dropped as it is used (unless
@@ -45,16 +47,21 @@ def walk(
     watch = mode.get().watch
     anomaly = watch is not None and watch.anomaly
     absorbing = watch is not None and watch.absorbing
-    backend: Backend | None = None
+    # What plain cotangents may be written over: of this type, from this many bytes on.
     home: Any = None
     smallest = math.inf
-    if trace is None and pending:
-        backend, home, smallest = _reusing(next(iter(pending.values())))
+    if backend is None and trace is None and pending and hasattr(cotangent, "dtype"):
+        backend = backend_of(cotangent)
+    if backend is not None and backend.reusable_from < math.inf:
+        home, smallest = type(cotangent), backend.reusable_from
+    else:
+        backend = None
     plainly = trace is None and not absorbing
     # Nodes are numbered as they are made, so that the newest one waiting has all its cotangent.
     # One that waits, `ahead`, is held beside the others: in a chain it is the only one.
-    ahead: Node | None = None
+    ahead: Any = None
     waiting: Any = None
+    parent: Any
     heap: list[tuple[int, Node]] = []
     if len(pending) == 1:
         ahead, waiting = pending.popitem()
@@ -84,7 +91,7 @@ def walk(
         plan = node.plan
         if plan is None:
             if type(node) is Output:
-                (parent,) = node.parents
+                parent = node.parent
                 if parent not in pending:
                     pending[parent] = [None] * len(parent.shape)
                     heappush(heap, (-parent.number, parent))
@@ -114,9 +121,9 @@ def walk(
                 contributions = pull(g, kept, spare, backend.room, not retain_graph)
                 spare = None
             g = kept = None  # so that nothing is held that an operation on the way may reuse
-            parents, i = node.parents, 0
+            i = -1
             for c in contributions:  # a zip costs as much as the rest of the loop
-                parent = parents[i]
+                parent = node.parent if i < 0 else node.others[i]
                 i += 1
                 if c is None:
                     continue
@@ -126,7 +133,7 @@ def walk(
                     c = to_dtype(c, parent.dtype)
                 if anomaly:
                     _refuse_nan(c, node)
-                if parent.plan is None and not parent.parents and not until:  # a leaf
+                if parent.plan is None and parent.parent is None and not until:  # a leaf
                     known = parent in finished
                     finished[parent] = _sum(finished, parent, c, backend) if known else c
                 elif parent is ahead:
@@ -185,18 +192,7 @@ def absorbed(primitive: Primitive, g: Any, c: Any) -> Any:
 
 def _is_leaf(node: Node) -> bool:
     """Is nothing to be pulled back any further from here?"""
-    return node.plan is None and not node.parents
-
-
-def _reusing(cotangent: Any) -> tuple[Backend | None, Any, float]:
-    """The backend of a walk on plain arrays, where it can tell which may be written over.
-
-    With it their type, and from how many bytes on that is worth it.
-    """
-    backend = backend_of(cotangent) if hasattr(cotangent, "dtype") else None
-    if backend is None or backend.reusable_from == math.inf:
-        return None, None, math.inf
-    return backend, backend.array_types()[0], backend.reusable_from
+    return node.plan is None and node.parent is None
 
 
 def _sum(waiting: dict[Node, Any], node: Node, c: Any, backend: Backend | None) -> Any:

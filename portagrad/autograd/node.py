@@ -17,17 +17,24 @@ class Node:
     `kept` is None once a backward has used it. `extra` is what few nodes have:
     the line that made them, or a gradient that is to be kept. Nodes are numbered
     as they are made. They are made by `new_node`, and where every nanosecond counts
-    by `Node()` and assignments, which is why there is no `__init__`.
+    by `Node()` and assignments, which is why there is no `__init__`. Most have one parent, and a
+    tuple for it would be one more object for the garbage collector to visit.
     """
 
-    __slots__ = ("dtype", "extra", "kept", "number", "parents", "plan", "shape")
+    __slots__ = ("dtype", "extra", "kept", "number", "others", "parent", "plan", "shape")
     plan: Plan | None
-    parents: tuple[Node, ...]
+    parent: Node | None
+    others: tuple[Node, ...]
     kept: tuple[Any, ...] | None
     shape: Any
     dtype: Any
     number: int
     extra: Extra | None
+
+    @property
+    def parents(self) -> tuple[Node, ...]:
+        """The nodes of the operands that want a gradient, in their order; of a leaf, none."""
+        return () if self.parent is None else (self.parent, *self.others)
 
     @property
     def name(self) -> str:
@@ -93,7 +100,8 @@ def _filled(
     extra: Extra | None,
 ) -> Node:
     made.plan = plan
-    made.parents = parents
+    made.parent = parents[0] if parents else None
+    made.others = parents[1:]
     made.kept = kept
     made.shape = shape
     made.dtype = dtype

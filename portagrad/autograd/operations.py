@@ -22,12 +22,10 @@ nothing of that need be asked again. For `x1 * x2`, where x1 wanted a gradient, 
             n1 = None
         else:
             return otherwise(x0, x1)
-        mask = 0
-        if n0 is not None: mask += 1
-        if n1 is not None: mask += 2
-        if mask == 1:
+        if n0 is not None and n1 is None:
             plan = plan_1
-            parents = (n0, )
+            parent = n0
+            others = ()
             kept = (v1, )
         else:
             return otherwise(x0, x1)
@@ -158,8 +156,6 @@ def _text(primitive: Primitive, masks: dict[int, Plan], name: str, otherwise: st
     return f"""
 def {name}({every}{", ".join(primitive.statics)}):
 {"".join(unwrap(i, otherwise) for i in count)}
-    mask = 0
-{"".join(f"    if n{i} is not None: mask += {1 << i}{chr(10)}" for i in count)}
 {_branches(primitive, masks)}
     else:
         {otherwise}
@@ -174,9 +170,10 @@ def {name}({every}{", ".join(primitive.statics)}):
 {_results_kept(masks)}{kept_beside}
     made = Node()
     made.plan = plan
-    made.parents = parents
+    made.parent = parent
+    made.others = others
     made.kept = kept
-    made.shape = out.shape
+    made.shape = {"n0" if primitive.plain and len(count) == 1 else "out"}.shape
     made.dtype = out.dtype
     made.number = next_number()
     made.extra = None
@@ -210,20 +207,21 @@ def _elementwise_operand(i: int, otherwise: str) -> str:
 
 def _operand(i: int, otherwise: str) -> str:
     """Any operand may be a tensor, an array, a number or None."""
-    trace = "trace = None" if i == 0 else ""
-    return f"""
-    {trace}
+    trace = f"""if trace is None:
+            trace = x{i}.trace
+        elif x{i}.trace is not trace:
+            {otherwise}"""
+    # No version is of a traced type, and the versions are by the type of the first.
+    inside = f"""
+        if type(v{i}) in traced_types:
+            {otherwise}"""
+    return f"""{"" if i else f"{chr(10)}    trace = None"}
     v{i} = x{i}
     n{i} = None
     if type(x{i}) in traced_types:
-        if trace is None:
-            trace = x{i}.trace
-        elif x{i}.trace is not trace:
-            {otherwise}
+        {trace if i else "trace = x0.trace"}
         v{i} = x{i}.value
-        n{i} = x{i}.node
-        if type(v{i}) in traced_types:
-            {otherwise}
+        n{i} = x{i}.node{inside if i else ""}
     elif type(x{i}) in HOST_SCALARS:
         {otherwise}"""
 
@@ -232,10 +230,14 @@ def _branches(primitive: Primitive, masks: dict[int, Plan]) -> str:
     """What is known by who wants a gradient: the plan, the parents, and what is kept."""
     lines: list[str] = []
     for mask, plan in masks.items():
-        parents = "".join(f"n{i}, " for i in plan.wanted)
-        lines.append(f"    {'el' if lines else ''}if mask == {mask}:")
+        first, *others = plan.wanted
+        wanted = (
+            f"n{i} is {'not ' * (mask >> i & 1)}None" for i in range(len(plan.primitive.operands))
+        )
+        lines.append(f"    {'el' if lines else ''}if {' and '.join(wanted)}:")
         lines.append(f"        plan = plan_{mask}")
-        lines.append(f"        parents = ({parents})")
+        lines.append(f"        parent = n{first}")
+        lines.append(f"        others = ({''.join(f'n{i}, ' for i in others)})")
         for kind, i in plan.sources:
             if kind == "operand" and not mask >> i & 1 and not primitive.plain:
                 take = f"snapshots.get(type(v{i}), snapshot)"
@@ -250,7 +252,7 @@ def _results_kept(masks: dict[int, Plan]) -> str:
     lines = []
     for mask, plan in masks.items():
         if _keeps_result(plan):
-            lines.append(f"    if mask == {mask}: kept = {_kept(plan)}")
+            lines.append(f"    if plan is plan_{mask}: kept = {_kept(plan)}")
     return "\n".join(lines)
 
 

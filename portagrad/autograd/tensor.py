@@ -78,7 +78,7 @@ class Tensor(ArrayObject):
     @property
     def is_leaf(self) -> bool:
         """Was it made by a user, not by an operation that was recorded?"""
-        return self.node is None or (self.node.plan is None and not self.node.parents)
+        return self.node is None or (self.node.plan is None and self.node.parent is None)
 
     @property
     def grad(self) -> Any:
@@ -201,18 +201,20 @@ class Tensor(ArrayObject):
         seed = self._seed(gradient)
         if create_graph:
             seed = seed if type(seed) in traced_types else self.tape.lift(seed)
+        cotangent = conjugate(seed)
+        backend = None if type(seed) in traced_types else backend_of(seed)
         found = walk(
-            [(node, conjugate(seed))],
+            [(node, cotangent)],
             self.trace,  # type: ignore[arg-type]
             retain_graph=retain_graph or create_graph,
             create_graph=create_graph,
+            backend=backend,
         )
-        plain = not create_graph and type(seed) not in traced_types
-        owns_memory = backend_of(seed).owns_memory if plain else None
+        owns_memory = None if backend is None else backend.owns_memory
         kind = type(seed)  # a gradient may be of another, where something records the walk
         taken = {id(seed), id(self.value)}
         changed = []
-        real: Any = None
+        real = seed.dtype if cotangent is seed else None  # of these nothing is conjugated
         for node, gradient in found.items():
             if gradient.dtype is not real:
                 cotangent, gradient = gradient, conjugate(gradient)

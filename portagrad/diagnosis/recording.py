@@ -102,7 +102,7 @@ class Recording(Tape):
         node = out.node if isinstance(out, Tensor) else None
         if isinstance(out, (tuple, list)):
             made = [part.node for part in out if isinstance(part, Tensor) and part.node]
-            node = made[0].parents[0] if made else None
+            node = made[0].parent if made else None
         if node is None or node.plan is None or node.plan.primitive is not primitive:
             return out  # a constant, or a kernel whose body has been recorded instead
         own = [type(x) in traced_types and x.trace is self for x in operands]
@@ -178,7 +178,7 @@ def _from_parts(pending: dict[Node, Any], step: Step) -> Any:
     if not step.primitive.multiple:
         return None
     parts: list[Any] = [None] * len(step.out)
-    for node in [n for n in pending if n.parents and n.parents[0] is step.node and n.plan is None]:
+    for node in [n for n in pending if n.parent is step.node and n.plan is None]:
         parts[node.index] = pending.pop(node)  # type: ignore[attr-defined]
     if all(part is None for part in parts):
         return None

@@ -19,12 +19,8 @@ JOINED: dict[Any, Callable[..., Any]] = {
     Sigmoid: kernels.linear_sigmoid,
     Tanh: kernels.linear_tanh,
 }
-_FORWARD = {kind: kind.forward for kind in (Linear, *JOINED)}
-
-
-def _unchanged(kind: Any, layer: Any) -> bool:
-    """Has nobody put a `forward` of his own in the place of the layer's?"""
-    return kind.forward is _FORWARD[kind] and "forward" not in layer.__dict__
+#: What they compute, unless somebody puts a `forward` of his own in its place.
+FORWARD = {kind: kind.forward for kind in (Linear, *JOINED)}
 
 
 class Sequential(Module):
@@ -47,24 +43,22 @@ class Sequential(Module):
 
     def forward(self, x: Array) -> Array:
         """Each layer's output is the next one's input."""
-        together = mode.get() is NORMAL
+        known = FORWARD if mode.get() is NORMAL else {}
         linear: Any = None  # waits for the activation after it
+        layer: Any
         for layer in self.layers:
             kind = type(layer)
+            plain = (
+                kind in known and kind.forward is known[kind] and "forward" not in layer.__dict__
+            )
             if linear is not None:
-                both = JOINED.get(kind)
-                if both is not None and _unchanged(kind, layer):
-                    x = both(x, linear.weight, linear.bias)
+                if plain and kind is not Linear:
+                    x = JOINED[kind](x, linear.weight, linear.bias)
                     linear = None
                     continue
                 x = kernels.linear(x, linear.weight, linear.bias)
                 linear = None
-            if (
-                together
-                and kind is Linear
-                and type(layer.weight) is Parameter  # type: ignore[attr-defined]
-                and _unchanged(kind, layer)
-            ):
+            if plain and kind is Linear and type(layer.weight) is Parameter:
                 linear = layer
             else:
                 x = layer(x)
