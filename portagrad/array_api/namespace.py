@@ -6,7 +6,7 @@ from typing import Any
 
 from portagrad import array_api
 from portagrad.array import Namespace
-from portagrad.backend import namespace
+from portagrad.backend import namespace, namespaces
 from portagrad.primitive import traced_types
 
 
@@ -19,6 +19,10 @@ def array_namespace(x: Any, y: Any = None, z: Any = None, /) -> Namespace:
 
     Raises `MixedBackendsError` for plain arrays of two libraries.
     """
+    kind = type(x)
+    found = namespaces.get(kind)
+    if found is not None and (y is None or type(y) is kind) and (z is None or type(z) is kind):
+        return found  # of one plain type, nearly always
     if type(x) in traced_types or type(y) in traced_types or type(z) in traced_types:
         return array_api
     if z is not None:

@@ -17,6 +17,7 @@ from portagrad.backend.context import use_backend as use_backend
 from portagrad.backend.dispatch import HOST_SCALARS as HOST_SCALARS
 from portagrad.backend.dispatch import backend_of as backend_of
 from portagrad.backend.dispatch import namespace as namespace
+from portagrad.backend.dispatch import namespaces as namespaces
 from portagrad.backend.dispatch import without_host_scalars as without_host_scalars
 from portagrad.backend.elementwise import ElementwiseCompiler as ElementwiseCompiler
 from portagrad.backend.errors import UnknownArrayError as UnknownArrayError
@@ -54,6 +55,7 @@ __all__ = [
     "list_backends",
     "mixed_devices",
     "namespace",
+    "namespaces",
     "register_backend",
     "set_backend",
     "set_matmul_precision",

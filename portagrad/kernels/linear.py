@@ -31,10 +31,9 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     """
     if not _fits(x, weight, bias):
         raise _refused(x, weight, bias)
-    xp = array_namespace(x, weight)
-    y = xp.matmul(rows(x), weight)
+    y = product(rows(x), weight)
     if x.ndim != 2:
-        y = xp.reshape(y, (*x.shape[:-1], weight.shape[1]))
+        y = array_namespace(y).reshape(y, (*x.shape[:-1], weight.shape[1]))
     return y if bias is None else array_namespace(y, bias).add(y, bias)
 
 
@@ -58,21 +57,33 @@ def rows(x: Any) -> Any:
     return array_namespace(x).reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
 
 
+def product(x: Any, y: Any) -> Any:
+    """The product of two matrices.
+
+    By the operator where both are of one kind: array_api_compat's function takes NumPy 0.4
+    microseconds more, a third of a small product.
+    """
+    if type(x) is type(y) and x.dtype is y.dtype:
+        return x @ y
+    return array_namespace(x, y).matmul(x, y)
+
+
 # `.T` of a matrix is a view, which BLAS reads as it is: no copy is made.
 
 
 @kernel
 def linear_x_backward(g: Array, weight: Array) -> Array:
     """dX = g Wᵀ, (..., out) to (..., in)."""
-    xp = array_namespace(g, weight)
-    pulled = xp.matmul(rows(g), rows(weight).T)
-    return pulled if g.ndim == 2 else xp.reshape(pulled, (*g.shape[:-1], weight.shape[0]))
+    pulled = product(rows(g), rows(weight).T)
+    if g.ndim == 2:
+        return pulled
+    return array_namespace(pulled).reshape(pulled, (*g.shape[:-1], weight.shape[0]))
 
 
 @kernel
 def linear_weight_backward(g: Array, x: Array) -> Array:
     """dW = Xᵀ g, summed over all leading axes."""
-    return array_namespace(g, x).matmul(rows(x).T, rows(g))
+    return product(rows(x).T, rows(g))
 
 
 @kernel
