@@ -7,14 +7,18 @@ from typing import Any
 
 from portagrad import array_api
 from portagrad.array import Array
-from portagrad.array_api.data_type import is_integral
+from portagrad.array_api.data_type import is_integral, is_real_floating
 from portagrad.array_api.namespace import array_namespace
 from portagrad.backend import backend_of, namespace
 from portagrad.errors import ArgumentError, DtypeError, ShapeError
 from portagrad.kernels.activation import below_largest, log_softmax, softmax
 from portagrad.kernels.operand import as_floating, first_index, readable, require_floating
-from portagrad.kernels.reduction import reduce, scale
+from portagrad.kernels.reduction import reduce, scaled
 from portagrad.primitive import innermost, kernel, require_operand
+
+#: Of each row what the derivative needs: exp(x) less the largest x, their sum, and which class
+#: is the label.
+Beside = tuple[Array, Array, Array]
 
 
 @kernel
@@ -29,21 +33,21 @@ def cross_entropy(logits: Array, target: Array, reduction: str = "mean") -> Arra
     target that is neither, `ArgumentError` for a label out of range where
     reading the labels costs nothing; on a GPU such a row's loss is nan.
     """
-    _check(logits, target)
+    if not _fits(logits, target):
+        raise _refused(logits, target)
     if target.ndim == logits.ndim:
         losses = _against_probabilities(logits, as_floating(target, logits))
     else:
-        losses, _, _ = _against_labels(logits, _labels(target))
+        losses, _ = _against_labels(logits, _labels(target))
     return reduce("cross_entropy", losses, reduction)
 
 
 def _with_softmax(logits: Array, target: Array, reduction: str = "mean") -> Any:
-    """For a tape: the value, and softmax(x), which the derivative would compute again."""
-    _check(logits, target)
-    if target.ndim == logits.ndim:
+    """For a tape: the value, and what its derivative would compute again."""
+    if not _fits(logits, target) or target.ndim == logits.ndim:
         return NotImplemented
-    losses, exponentials, total = _against_labels(logits, _labels(target))
-    return reduce("cross_entropy", losses, reduction), exponentials / total[..., None]
+    losses, beside = _against_labels(logits, _labels(target))
+    return reduce("cross_entropy", losses, reduction), beside
 
 
 def _against_probabilities(logits: Array, target: Array) -> Array:
@@ -54,22 +58,34 @@ def _against_probabilities(logits: Array, target: Array) -> Array:
     return -xp.sum(xp.multiply(target, xp.where(masked, 0.0, log_p)), axis=-1)
 
 
-def _against_labels(logits: Array, labels: Array) -> tuple[Array, Array, Array]:
-    """log Σ exp(x) - x[label], the largest x taken off both; with each exp(x) and the sums."""
-    valid = None
-    if readable(labels):
-        _require_labels(labels, logits.shape[-1])
-    else:
-        valid = _in_range(labels, logits.shape[-1])
-    xp = array_namespace(logits, labels)
+def _against_labels(logits: Array, labels: Array) -> tuple[Array, Beside]:
+    """log Σ exp(x) - x[label], the largest x taken off both; and what the derivative needs."""
+    reads = readable(labels)
+    shifted, beside = _exponentials(logits, labels, reads)
+    _, total, _ = beside
+    xp = array_namespace(shifted, labels)
+    if not reads:
+        labels = xp.clip(labels, 0, logits.shape[-1] - 1)
+    chosen = xp.take_along_axis(shifted, labels[..., None], axis=-1)[..., 0]
+    return xp.subtract(xp.log(total), chosen), beside
+
+
+def _exponentials(logits: Array, labels: Array, reads: bool) -> tuple[Array, Beside]:
+    """x less the largest of its row; exp of that, the sums, and whose label each class is.
+
+    Labels out of range are refused where they are read. Elsewhere the sums of their rows are nan,
+    and so is all that is computed from them.
+    """
+    hits = _one_hot(labels, logits.shape[-1])
     shifted = below_largest(logits, -1)
+    xp = array_namespace(shifted, hits)
     exponentials = xp.exp(shifted)
     total = xp.sum(exponentials, axis=-1)
-    chosen = labels if valid is None else xp.where(valid, labels, 0)
-    losses = xp.log(total) - xp.take_along_axis(shifted, chosen[..., None], axis=-1)[..., 0]
-    if valid is not None:
-        losses = xp.where(valid, losses, math.nan)
-    return losses, exponentials, total
+    if reads:
+        _require_hits(hits, labels, logits.shape[-1])
+    else:
+        total = xp.where(xp.any(hits, axis=-1), total, math.nan)
+    return shifted, (exponentials, total, hits)
 
 
 @kernel
@@ -77,36 +93,40 @@ def cross_entropy_backward(
     g: Array, logits: Array, target: Array, reduction: str = "mean"
 ) -> Array:
     """(softmax(x) - one-hot) g, times the scale of the value."""
-    return _from_softmax(g, softmax(logits), target, reduction)
-
-
-def _from_softmax(g: Array, p: Array, target: Array, reduction: str) -> Array:
-    """The same from p = softmax(x)."""
-    g = g * scale("cross_entropy", p.shape[:-1], reduction)
-    xp = array_namespace(p, target, g)
-    if target.ndim == p.ndim:
-        y = as_floating(target, p)
-        error = xp.subtract(xp.multiply(p, xp.sum(y, axis=-1, keepdims=True)), y)
-    else:
+    if target.ndim < logits.ndim:
         labels = _labels(target)
-        error = xp.subtract(p, xp.astype(_one_hot(labels, p.shape[-1]), p.dtype))
-        if not readable(target):
-            g = xp.where(_in_range(labels, p.shape[-1]), g, math.nan)
-    return xp.multiply(error, g[..., None] if g.ndim else g)
+        _, beside = _exponentials(logits, labels, readable(labels))
+        return _from_exponentials(g, beside, reduction)
+    y, p = as_floating(target, logits), softmax(logits)
+    xp = array_namespace(p, y, g)
+    error = xp.subtract(xp.multiply(p, xp.sum(y, axis=-1, keepdims=True)), y)
+    return _scaled_rows(g, error, reduction)
+
+
+def _from_exponentials(g: Array, beside: Beside, reduction: str) -> Array:
+    """The same, where the target is labels, from what has been computed for the value."""
+    exponentials, total, hits = beside
+    p = exponentials / total[..., None]
+    xp = array_namespace(p, hits)
+    return _scaled_rows(g, xp.subtract(p, xp.astype(hits, p.dtype)), reduction)
+
+
+def _scaled_rows(g: Array, error: Array, reduction: str) -> Array:
+    """Each row times its cotangent, and the scale of the value."""
+    g = scaled(g, "cross_entropy", error.shape[:-1], reduction)
+    return array_namespace(error, g).multiply(error, g[..., None] if g.ndim else g)
 
 
 def _logits_backward(g: Array, logits: Array, target: Array, reduction: str, beside: Any) -> Array:
     if beside is None:
         return cross_entropy_backward(g, logits, target, reduction)
-    return _from_softmax(g, beside, target, reduction)
+    return _from_exponentials(g, beside, reduction)
 
 
 @kernel
 def _target_backward(g: Array, logits: Array, reduction: str) -> Array:
     """-log softmax(x) g, times the scale of the value: for probabilities as the target."""
-    g = g * scale("cross_entropy", logits.shape[:-1], reduction)
-    xp = array_namespace(logits, g)
-    return xp.multiply(-log_softmax(logits), g[..., None] if g.ndim else g)
+    return _scaled_rows(g, -log_softmax(logits), reduction)
 
 
 cross_entropy.primitive.keeping = _with_softmax
@@ -115,24 +135,21 @@ cross_entropy.defvjp(logits=_logits_backward, target=_target_backward)
 
 def _labels(target: Array) -> Array:
     """Labels as int64: uint8 could not even be compared with 1000 classes."""
-    int64 = namespace(innermost(target)).int64
+    int64 = namespace(target).int64
     return target if target.dtype == int64 else array_api.astype(target, int64)
 
 
-def _require_labels(labels: Array, classes: int) -> None:
-    """Refuse labels out of range, by reading them."""
-    labels = innermost(labels)
-    valid = _in_range(labels, classes)
-    if not bool(namespace(labels).all(valid)):
-        index = first_index(namespace(labels).logical_not(valid))
+def _require_hits(hits: Array, labels: Array, classes: int) -> None:
+    """Refuse labels out of range, by counting those that are a class's number."""
+    hits = innermost(hits)
+    xp = namespace(hits)
+    if int(xp.count_nonzero(hits)) != math.prod(hits.shape[:-1]):
+        labels = innermost(labels)
+        index = first_index(xp.logical_not(xp.any(hits, axis=-1)))
         raise ArgumentError(
             f"cross_entropy: label {int(labels[index])} at index {index} of target is "
             f"out of range: {classes} classes are numbered 0 to {classes - 1}"
         )
-
-
-def _in_range(labels: Array, classes: int) -> Array:
-    return array_namespace(labels).logical_and(labels >= 0, labels < classes)
 
 
 def _one_hot(labels: Array, classes: int) -> Array:
@@ -143,21 +160,34 @@ def _one_hot(labels: Array, classes: int) -> Array:
     return array_namespace(labels).equal(labels[..., None], numbers)
 
 
-def _check(logits: Array, target: Array) -> None:
+def _fits(logits: Array, target: Array) -> bool:
+    """Is it a call that `cross_entropy` takes? Looked at in one go, as every call is."""
+    return (
+        hasattr(logits, "dtype")
+        and hasattr(target, "dtype")
+        and namespace(logits, target) is not None  # raises for arrays of two libraries
+        and is_real_floating(logits)
+        and logits.ndim > 0
+        and (
+            target.shape == logits.shape
+            or (target.shape == logits.shape[:-1] and is_integral(target))
+        )
+    )
+
+
+def _refused(logits: Array, target: Array) -> Exception:
+    """What is wrong with a call that does not fit."""
     require_floating("cross_entropy", "logits", logits)
     require_operand("cross_entropy", target)
     namespace(logits, target)  # raises for arrays of two libraries
-    if logits.ndim == 0 or target.shape not in (logits.shape, logits.shape[:-1]):
-        raise ShapeError(
+    if logits.ndim == 0 or target.shape != logits.shape[:-1]:
+        return ShapeError(
             f"cross_entropy: logits have shape {tuple(logits.shape)}, but target has shape "
             f"{tuple(target.shape)}: labels must have shape {tuple(logits.shape[:-1])}, "
             f"probabilities the shape of the logits"
         )
-    if target.ndim == logits.ndim:
-        return
-    if not is_integral(target):
-        raise DtypeError(
-            f"cross_entropy: target of shape {tuple(target.shape)} holds labels, which must be "
-            f"integers, got {target.dtype}; probabilities would have the shape of the logits, "
-            f"{tuple(logits.shape)}"
-        )
+    return DtypeError(
+        f"cross_entropy: target of shape {tuple(target.shape)} holds labels, which must be "
+        f"integers, got {target.dtype}; probabilities would have the shape of the logits, "
+        f"{tuple(logits.shape)}"
+    )

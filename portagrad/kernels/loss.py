@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from portagrad.array import Array
 from portagrad.array_api.namespace import array_namespace
 from portagrad.errors import ArgumentError
 from portagrad.kernels.activation import sigmoid
 from portagrad.kernels.operand import as_floating, first_index, readable, require_pair
 from portagrad.kernels.rectifier import softplus
-from portagrad.kernels.reduction import REDUCTIONS, reduce, scale
+from portagrad.kernels.reduction import REDUCTIONS, reduce, scale, scaled
 from portagrad.primitive import innermost, kernel
 
 #: A logarithm is cut off here, as in torch: a certain mistake costs 100, not infinity.
@@ -33,10 +35,16 @@ def mse(prediction: Array, target: Array, reduction: str = "mean") -> Array:
     Raises `ShapeError` where the shapes differ: (n, 1) against (n,) would
     compare every prediction with every target.
     """
+    value, _ = _with_error(prediction, target, reduction)
+    return value
+
+
+def _with_error(prediction: Array, target: Array, reduction: str = "mean") -> tuple[Array, Array]:
+    """For a tape: the value, and z - y, which the derivative would compute again."""
     require_pair("mse", "prediction", prediction, target)
     xp = array_namespace(prediction, target)
     error = xp.subtract(prediction, as_floating(target, prediction))
-    return reduce("mse", error * error, reduction, MSE_REDUCTIONS)
+    return reduce("mse", error * error, reduction, MSE_REDUCTIONS), error
 
 
 @kernel
@@ -44,11 +52,21 @@ def mse_backward(g: Array, prediction: Array, target: Array, reduction: str = "m
     """2 (z - y) g, times the scale of the value."""
     xp = array_namespace(prediction, target, g)
     error = xp.subtract(prediction, as_floating(target, prediction))
-    return xp.multiply(error, g * (2 * scale("mse", prediction.shape, reduction, MSE_REDUCTIONS)))
+    return xp.multiply(error, g * (2 * scale("mse", error.shape, reduction, MSE_REDUCTIONS)))
 
 
+def _prediction_backward(
+    g: Array, prediction: Array, target: Array, reduction: str, beside: Any
+) -> Array:
+    if beside is None:
+        return mse_backward(g, prediction, target, reduction)
+    factor = 2 * scale("mse", beside.shape, reduction, MSE_REDUCTIONS)
+    return array_namespace(beside, g).multiply(beside, g * factor)
+
+
+mse.primitive.keeping = _with_error
 mse.defvjp(
-    prediction=mse_backward,
+    prediction=_prediction_backward,
     target=lambda g, prediction, target, reduction: mse_backward(-g, prediction, target, reduction),
 )
 
@@ -85,7 +103,7 @@ def bce_backward(g: Array, prediction: Array, target: Array, reduction: str = "m
     p = xp.maximum(prediction, SMALLEST_PROBABILITY)
     q = xp.maximum(1 - prediction, SMALLEST_PROBABILITY)
     slope = xp.subtract(xp.divide(1 - y, q), xp.divide(y, p))
-    return xp.multiply(slope, g * scale("bce", prediction.shape, reduction))
+    return xp.multiply(slope, scaled(g, "bce", prediction.shape, reduction))
 
 
 @kernel
@@ -93,7 +111,7 @@ def _bce_target_backward(g: Array, prediction: Array, reduction: str) -> Array:
     """[log(1 - p) - log p] g, times the scale of the value."""
     log_p, log_q = _log_probabilities(prediction)
     return array_namespace(prediction, g).multiply(
-        log_q - log_p, g * scale("bce", prediction.shape, reduction)
+        log_q - log_p, scaled(g, "bce", prediction.shape, reduction)
     )
 
 
@@ -151,12 +169,12 @@ def bce_with_logits_backward(
     xp = array_namespace(logits, target, g)
     y = as_floating(target, logits)
     error = xp.subtract(xp.multiply(1 - y, sigmoid(logits)), xp.multiply(y, sigmoid(-logits)))
-    return xp.multiply(error, g * scale("bce_with_logits", logits.shape, reduction))
+    return xp.multiply(error, scaled(g, "bce_with_logits", logits.shape, reduction))
 
 
 bce_with_logits.defvjp(
     logits=bce_with_logits_backward,
     target=lambda g, logits, reduction: array_namespace(logits, g).multiply(
-        -logits, g * scale("bce_with_logits", logits.shape, reduction)
+        -logits, scaled(g, "bce_with_logits", logits.shape, reduction)
     ),
 )

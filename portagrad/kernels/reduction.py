@@ -34,9 +34,20 @@ def scale(
     return 1 / count if count else math.nan  # the mean of nothing
 
 
+def scaled(
+    g: Array, name: str, shape: Shape, reduction: str, reductions: tuple[str, ...] = REDUCTIONS
+) -> Array:
+    """The cotangent of the sum of losses of this shape, from that of the value."""
+    factor = scale(name, shape, reduction, reductions)
+    return g if factor == 1 else g * factor
+
+
 def reduce(
     name: str, losses: Array, reduction: str, reductions: tuple[str, ...] = REDUCTIONS
 ) -> Array:
     """Reduce the losses of all elements to one value, unless `reduction` is "none"."""
     factor = scale(name, losses.shape, reduction, reductions)
-    return losses if reduction == "none" else array_namespace(losses).sum(losses) * factor
+    if reduction == "none":
+        return losses
+    total = array_namespace(losses).sum(losses)
+    return total if factor == 1 else total * factor

@@ -98,16 +98,20 @@ class Plan:
         if not hasattr(g, "dtype"):
             return pull  # a list, of a primitive with several results
         backend = backend_of(g)
-        own = backend.pullbacks.get(self.primitive.name)
-        if own is not None and isinstance(g, backend.array_types()):
-            if callable(own):
-                pull = self._compile([Rule(self.primitive, own)], backend.reusable, joint=True)
-            else:
-                rules = {
-                    name: rule if name not in own else self._own(rule, own[name])
-                    for name, rule in self.primitive.rules.items()
-                }
-                pull = self._compile(self._rules(rules), backend.reusable)
+        primitive = self.primitive
+        own = backend.pullbacks.get(primitive.name)
+        if not isinstance(g, backend.array_types()):
+            pass
+        elif callable(own):
+            pull = self._compile([Rule(primitive, own)], backend.reusable, joint=True, beside=True)
+        elif own is not None:
+            rules = {
+                name: rule if name not in own else self._own(rule, own[name])
+                for name, rule in primitive.rules.items()
+            }
+            pull = self._compile(self._rules(rules), backend.reusable, beside=True)
+        elif primitive.keeping is not None and primitive.name not in backend.keeping:
+            pull = self._compile(self._rules(primitive.rules), beside=True)
         pull = self.pulls[type(g)] = backend.guarded(pull)
         return pull
 
@@ -138,8 +142,13 @@ class Plan:
         rules: Sequence[Rule],
         reusable: Callable[[Any], bool] | None = None,
         joint: bool = False,
+        beside: bool = False,
     ) -> Callable[..., Sequence[Any]]:
-        """A function of g and of what was kept, from the rules' formulas."""
+        """A function of g and of what was kept, from the rules' formulas.
+
+        With `beside` they get what the version for a tape kept beside it, which only the rules
+        that belong to that version understand.
+        """
         # Whoever writes over g must be the last to need it, and nobody may have passed it on.
         spares = all(("spare", None) in rule.sources for rule in rules)
 
@@ -151,7 +160,8 @@ class Plan:
                 free = f"consume and reusable({place})" if last else "False"
                 return f"(room and ({place} if {free} else room(g)))"
             if source[0] == "beside":
-                return f"(kept[{len(self.sources)}] if len(kept) > {len(self.sources)} else None)"
+                count = len(self.sources)
+                return f"(kept[{count}] if len(kept) > {count} else None)" if beside else "None"
             if source[0] in _GIVEN:
                 return source[0]
             if source not in self.sources:  # for the gradient of an operand that wants none
@@ -165,7 +175,8 @@ class Plan:
             text = f"{name}({', '.join(argument(s, last) for s in rule.sources)})"
             if rule.stated is None:
                 return text
-            stated = f"{name}_stated({', '.join(argument(s, last) for s in rule.stated.sources)})"
+            given = ("None" if s[0] == "beside" else argument(s, last) for s in rule.stated.sources)
+            stated = f"{name}_stated({', '.join(given)})"
             return f"(c if (c := {text}) is not NotImplemented else {stated})"
 
         calls = [call(f"rule{n}", rule) for n, rule in enumerate(rules)]

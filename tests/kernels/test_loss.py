@@ -237,3 +237,30 @@ def test_two_libraries(loss):
     strict = pytest.importorskip("array_api_strict")
     with pytest.raises(MixedBackendsError, match=r"numpy.*array_api_strict"):
         loss(float32([0.5, 0.5]), strict.ones(2, dtype=strict.float32))
+
+
+# --- what a tape keeps ---------------------------------------------------------
+
+
+@pytest.mark.usefixtures("backend")
+def test_the_error_is_kept_for_the_derivative(monkeypatch):
+    """The second time at the latest, when the operation is known."""
+    prediction, target = float32([1.0, 2.0]), float32([0.5, 3.0])
+    loss = pg.grad(lambda z: kernels.mse(z, target))
+    expected = pg.to_numpy(loss(prediction)).tolist()
+    monkeypatch.setattr(kernels.loss, "mse_backward", None)
+    assert pg.to_numpy(loss(prediction)).tolist() == expected == [0.5, -1.0]
+
+
+@pytest.mark.usefixtures("backend")
+@pytest.mark.parametrize("loss", [kernels.mse, kernels.cross_entropy])
+def test_what_a_version_kept_is_for_its_own_rule(loss):
+    """A walk that takes the stated rules gives them nothing of it."""
+    logits = pg.tensor(float32([[1.0, 2.0]]), requires_grad=True)
+    target = logits.detach() if loss is kernels.mse else pg.asarray(np.asarray([1]))
+    for _ in range(2):
+        value = loss(logits * 2.0, target)
+    with pg.absorbing_zeros():
+        value.backward()
+    plainly = pg.grad(lambda x: loss(x * 2.0, target))(logits.value)
+    assert pg.to_numpy(logits.grad) == pytest.approx(pg.to_numpy(plainly))
