@@ -47,7 +47,6 @@ nothing of that need be asked again. For `x1 * x2`, where x1 wanted a gradient, 
 from __future__ import annotations
 
 import functools
-import linecache
 from collections.abc import Callable
 from typing import Any
 
@@ -67,6 +66,7 @@ from portagrad.primitive import (
 )
 from portagrad.primitive.rule import EXPRESSIONS
 from portagrad.primitive.traced import snapshots
+from portagrad.source import define
 
 #: The types of tensors: `Tensor` and what derives from it.
 tensors: set[type] = set()
@@ -121,12 +121,7 @@ def _compiled(
         **{f"plan_{mask}": plan for mask, plan in masks.items()},
     }  # fmt: skip
     text = _text(primitive, masks, name, "general" if otherwise is None else "otherwise")
-    # Under a name of its own in this folder, for tracebacks, and for who looks for a user's line.
-    file = f"{__file__}:{name}"
-    linecache.cache[file] = len(text), None, text.splitlines(keepends=True), file
-    exec(compile(text, file, "exec"), scope)
-    operation: Callable[..., Any] = scope[name]
-    return operation
+    return define(name, text, scope, f"{__file__}:{name}")
 
 
 def _text(primitive: Primitive, masks: dict[int, Plan], name: str, otherwise: str) -> str:

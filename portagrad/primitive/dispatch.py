@@ -16,6 +16,7 @@ from portagrad.primitive.traced import (
     traced_types,
     unchanging,
 )
+from portagrad.source import define
 
 
 def dispatching(record: Primitive) -> Callable[..., Any]:
@@ -179,6 +180,4 @@ def {record.name}({", ".join(declared)}):
         "located": record.located,
         **{f"default_{name}": value for name, value in record.defaults.items()},
     }
-    exec(source, scope)
-    written: Callable[..., Any] = scope[record.name]
-    return written
+    return define(record.name, source, scope, f"{__file__}:{record.name}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from portagrad.backend import backend_of, explain_backward
 from portagrad.errors import NotDifferentiableError
+from portagrad.source import define
 
 if TYPE_CHECKING:
     from portagrad.primitive.record import Primitive
@@ -196,9 +197,8 @@ class Plan:
             bool(self.mask >> i & 1) for i in range(len(self.primitive.operands))
         )
         scope["explain"] = functools.partial(explain_backward, self.primitive.name)
-        exec(_PULL.format(result), scope)
-        pull: Callable[..., Sequence[Any]] = scope["pull"]
-        return pull
+        file = f"{__file__}:{self.primitive.name} {self.mask}"
+        return define("pull", _PULL.format(result), scope, file)
 
 
 #: A `try` costs nothing until something is raised.

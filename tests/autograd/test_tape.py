@@ -198,6 +198,13 @@ def test_detect_anomaly_names_the_line():
         y.backward()
 
 
+def test_detect_anomaly_names_the_line_of_a_kernel():
+    weight = leaf([[1.0]])
+    with pg.detect_anomaly():
+        y = pg.kernels.linear(np.ones((2, 1)), weight)  # here
+    assert y.node.extra.where.endswith("# here")
+
+
 def test_detect_anomaly_stops_at_nan():
     x = leaf([0.0, 4.0])
     xp.sqrt(xp.sqrt(x + 1.0))  # what has been done before is done in another way
