@@ -16,6 +16,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import functools
+import inspect
 import reprlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,6 +27,7 @@ import numpy as np
 from portagrad.array import Array
 from portagrad.backend import backend_of, to_numpy
 from portagrad.errors import ArgumentError, ShapeError
+from portagrad.source import define
 from portagrad.tree import path_name, rebuild
 
 Path = tuple[Any, ...]
@@ -87,6 +89,11 @@ class Module:
     """A part of a network: something with parameters and a `forward`."""
 
     training: bool = True
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if "forward" in vars(cls) and cls.__call__ in _callings:
+            cls.__call__ = _calling(cls.forward)  # type: ignore[method-assign]
 
     def forward(self, *args: Any, **keywords: Any) -> Any:
         """Compute the output; every module defines its own."""
@@ -212,6 +219,37 @@ class Module:
         if len(lines) == 1 and own:
             return f"{name}({own})"
         return f"{name}(" + "".join(f"\n  {line}" for line in lines) + ("\n)" if lines else ")")
+
+
+#: What a module runs when it is called, unless its author says so himself.
+_callings: set[Callable[..., Any]] = {Module.__call__}
+
+
+def _calling(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """`Module.__call__` for modules with this `forward`.
+
+    With parameters of its own, where `forward` has nothing unusual, Python binds them in half
+    of the time that *args and **keywords take.
+    """
+    code = getattr(forward, "__code__", None)
+    unusual = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
+    if code is None or code.co_flags & unusual or code.co_kwonlyargcount or forward.__defaults__:
+        return Module.__call__
+    return _call_with(code.co_varnames[: code.co_argcount], code.co_posonlyargcount)
+
+
+@functools.cache
+def _call_with(names: tuple[str, ...], unnamed: int) -> Callable[..., Any]:
+    declared = [*names]
+    if unnamed:
+        declared.insert(unnamed, "/")
+    # Called forward too, for whoever leaves an argument out and reads what Python says of it.
+    text = f"def forward({', '.join(declared)}): return {names[0]}.forward({', '.join(names[1:])})"
+    scope: dict[str, Any] = {"__name__": __name__}
+    made = define("forward", text, scope, f"{__file__}:forward")
+    made.__doc__ = Module.__call__.__doc__
+    _callings.add(made)
+    return made
 
 
 Items = Callable[[Any], Iterable[tuple[Any, Any]]]

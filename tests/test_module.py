@@ -114,6 +114,66 @@ def test_a_module_without_forward(wing):
         Empty()(1)
 
 
+@each_wing
+class TestCall:
+    """Calling a module runs its forward, with whatever forward takes."""
+
+    def test_by_position_and_by_name(self, wing):
+        class Sum(wing.Module):
+            def forward(self, x, y):
+                return x - y
+
+        assert Sum()(3, 1) == Sum()(3, y=1) == Sum()(y=1, x=3) == 2
+
+    def test_with_defaults_and_any_number(self, wing):
+        class Scaled(wing.Module):
+            def forward(self, x, by=2, *, plus=0):
+                return x * by + plus
+
+        class Total(wing.Module):
+            def forward(self, *parts, **named):
+                return sum(parts) + sum(named.values())
+
+        assert (Scaled()(3), Scaled()(3, 3), Scaled()(3, plus=1)) == (6, 9, 7)
+        assert Total()(1, 2, x=3) == 6
+
+    def test_by_position_only(self, wing):
+        class Twice(wing.Module):
+            def forward(self, x, /):
+                return x * 2
+
+        assert Twice()(2) == 4
+        with pytest.raises(TypeError, match="x"):
+            Twice()(x=2)
+
+    def test_a_forward_in_the_place_of_another(self, wing, monkeypatch):
+        class Odd(wing.Linear):
+            def forward(self, x, y):
+                return x + y
+
+        layer = wing.Linear(2, 1, seed=0)
+        assert Odd(2, 1)(1, 2) == 3
+        layer.forward = lambda x: "its own"
+        assert layer(1) == "its own"
+        monkeypatch.setattr(wing.Linear, "forward", lambda self, x: "the class's")
+        assert wing.Linear(2, 1)(1) == "the class's"
+
+    def test_a_call_of_the_author_s_own_stays(self, wing):
+        class Logged(wing.Linear):
+            def __call__(self, x):
+                return "logged"
+
+        class Further(Logged):
+            def forward(self, x):
+                return x
+
+        assert Further(2, 1)(1) == "logged"
+
+    def test_an_argument_left_out(self, wing):
+        with pytest.raises(TypeError, match=r"forward\(\) missing 1 required positional argument"):
+            wing.Linear(2, 1)()
+
+
 # --- parameters --------------------------------------------------------------
 
 
