@@ -13,7 +13,7 @@ import numpy as np
 
 from portagrad.graph import native
 from portagrad.graph.host import loops
-from portagrad.graph.host.buffers import Memory, planned
+from portagrad.graph.host.buffers import ALIGNMENT, Memory, planned
 from portagrad.graph.host.reuse import allowed, outputs_of_their_own, own
 from portagrad.graph.host.steps import NAMES, Program, Slot, Step
 from portagrad.graph.host.threads import thread_count, together
@@ -61,14 +61,20 @@ class _Writer:
         threads: int,
     ) -> None:
         self.program, self.units, self.memory, self.threads = program, units, memory, threads
-        self.scope: dict[str, Any] = {**NAMES, **program.scope, "empty": np.empty}
+        self.scope: dict[str, Any] = {
+            **NAMES,
+            **program.scope,
+            "empty": np.empty,
+            "asarray": np.asarray,
+        }
         self.lines: list[str] = []
         self.before: list[str] = []
         self.names: dict[Slot, str] = {}
         self.numbers = count()
         #: Buffers that were named, by block, dtype and shape: one array for each.
         self.held: dict[Any, str] = {}
-        self.temporary = 0
+        #: Working memory of groups, which share it, by name: of how many threads, and how much.
+        self.room: dict[str, tuple[int, int]] = {}
         #: Compiled loops by name, and of each use how many steps on which shape it does.
         self.loops: dict[Any, str] = {}
         self.natives: list[tuple[int, tuple[int, ...]]] = []
@@ -108,6 +114,8 @@ class _Writer:
             else:
                 self._group(unit)
         results = ", ".join(self._result(slot) for slot in self.program.outputs)
+        for name, size in self.room.items():
+            self.scope[name] = np.empty(size, dtype=np.uint8)
         lock = threading.Lock()
         self.scope.update(acquire=lock.acquire, release=lock.release, fallback=fallback)
         text = "\n".join(
@@ -134,7 +142,7 @@ class _Writer:
             slots,
             [i for slot, i in zip(self.program.outputs, self.reuse) if slot in slots],
             self.threads,
-            self.temporary,
+            sum(threads * size for threads, size in self.room.values()),
             self._notes(),
         )
 
@@ -246,6 +254,11 @@ class _Writer:
             new, old = (self._name(r), self._name(x)) if whole else map(blocks.outer, (r, x))
             work.append(f"if {new} is not {old}: copyto({cut(r)}, {cut(x)})")
         names = [cut(over.get(x, x)) + (flat if x.shape == group.shape else "") for x in operands]
+        # NumPy's scalars are no arrays to a loop.
+        names = [
+            f"asarray({name})" if x.shape == () and x.kind in ("input", "made") else name
+            for name, x in zip(names, operands)
+        ]
         names += [
             (blocks.temporary(r) if r in aside else cut(r)) + flat
             for r in results
@@ -303,6 +316,8 @@ class _Blocks:
         self.after: list[str] = []
         self.parameters: list[str] = []
         self.local: dict[Any, str] = {}
+        #: Which working memory is whose.
+        self.places: dict[Any, int] = {}
 
     def outer(self, slot: Slot) -> str:
         """A slot of outside, as a parameter of the block's function if it changes."""
@@ -343,14 +358,13 @@ class _Blocks:
         key = (x, "temporary")
         if key not in self.local:
             self.local[key] = f"a{len(self.local)}"
-            place = self.local[key] if number is None else f"p{number}"
-            name = f"t{self.number}_{place}"
+            place = self.local[key] if number is None else number
+            name = f"t{self.places.setdefault(place, len(self.places))}"
             size = self.width * x.dtype.itemsize
-            if name not in self.writer.scope:
-                widest = size if number is None else self.width * self._widest(number)
-                buffer = np.empty((self.threads, self.rows * widest), dtype=np.uint8)
-                self.writer.scope[name] = buffer
-                self.writer.temporary += buffer.nbytes
+            widest = size if number is None else self.width * self._widest(number)
+            whole = -(-self.rows * widest // ALIGNMENT) * ALIGNMENT
+            threads, most = self.writer.room.get(name, (0, 0))
+            self.writer.room[name] = max(threads, self.threads), max(most, whole)
             inner = self.group.shape[1:]
             shape = f"(n, {', '.join(map(str, inner))})" if inner else "n"
             dtype = self.writer._constant(x.dtype)

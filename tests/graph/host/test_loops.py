@@ -43,6 +43,13 @@ def check(function: Any, *arguments: Any, native: bool = True) -> None:
     assert ("numba" in compiled.explain()) is native
 
 
+def test_numpys_scalars_beside_arrays() -> None:
+    """A number of NumPy's among the arguments, and one that a call returns."""
+    x = np.random.default_rng(0).random((600, 600))
+    check(lambda x, s: xp.exp(x * s) * s + xp.tanh(x), x, np.float64(2.0))
+    check(lambda x: xp.where(xp.any(x > 0.5), xp.exp(x), x) * xp.tanh(x), x)
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 class TestLoops:
     def test_arithmetic(self, dtype: str) -> None:

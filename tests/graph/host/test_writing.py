@@ -50,6 +50,19 @@ def arrays(*shapes: tuple[int, ...]) -> list[Any]:
 
 @pytest.mark.usefixtures("_small_blocks")
 class TestBlocks:
+    def test_groups_share_their_working_memory(self) -> None:
+        """One after the other, of several widths and types: their results are right, too."""
+
+        def f(x: Any, y: Any) -> Any:
+            a = xp.exp(x) * 2.0 + xp.tanh(x) * x
+            z = xp.astype(xp.matmul(a, y), xp.float64)
+            b = xp.exp(z) * 2.0 + xp.tanh(z) * z
+            return xp.matmul(b, xp.matrix_transpose(b)), z
+
+        compiled = check(f, *arrays((37, 5), (5, 11)), exact=False)
+        assert compiled.explain().count("def group") > 1
+        assert "t2[" not in compiled.explain()
+
     def test_bit_for_bit(self) -> None:
         def f(x: Any, row: Any, column: Any) -> Any:
             y = xp.exp(x * row) + column
