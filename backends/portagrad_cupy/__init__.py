@@ -11,9 +11,11 @@ from typing import Any, cast
 
 import numpy
 
-from portagrad.array import Array, Device, Namespace, Shape
+from portagrad.array import Array, Device, DType, Namespace, Shape
 from portagrad.backend import Capturing, ElementwiseCompiler
+from portagrad.backend.dtype import dtype_name
 from portagrad.backend.protocol import Backend, is_basic
+from portagrad.errors import DtypeError
 
 
 class CupyBackend(Backend):
@@ -39,7 +41,8 @@ class CupyBackend(Backend):
 
     @cached_property
     def xp(self) -> Namespace:
-        namespace = import_module(self.namespace)
+        fitting = import_module("portagrad_cupy.namespace")
+        namespace = cast(Namespace, fitting.without_waits(import_module(self.namespace)))
         if not self._several_cards():
             return namespace
         return cast(Namespace, self._devices.DeviceNamespace(namespace, self))
@@ -137,6 +140,20 @@ class CupyBackend(Backend):
             super().check_matmul()
 
     # --- data ---
+
+    def dtype(self, dtype: Any) -> DType | None:
+        try:
+            return super().dtype(dtype)
+        except DtypeError as error:
+            if dtype_name(dtype) != "bfloat16":
+                raise
+            # With ml_dtypes CuPy (14.2) has such arrays, but by NumPy's promotion `x * 2.0` is
+            # float32 then, and there is no isdtype, no finfo of them and no sum with float16.
+            raise DtypeError(
+                f"{error} Half precision is float16 here, with float32 master weights and a "
+                f"scaled loss by portagrad.optim.MixedPrecision; float32 arrays are multiplied in "
+                f'bfloat16 after portagrad.set_matmul_precision("bf16")'
+            ) from error
 
     def asarray(
         self, x: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None

@@ -30,8 +30,8 @@ _DEVICES = (
 )
 _ADVICE = (
     "Try a smaller batch; portagrad.checkpoint, which computes parts of a network again instead "
-    "of keeping their results; parameters and data in bfloat16 or float16; portagrad.no_grad() "
-    "where no gradient is wanted."
+    "of keeping their results; parameters and data in float16, or bfloat16 where the library has "
+    "it; portagrad.no_grad() where no gradient is wanted."
 )
 _RELEASE = (
     "What freed arrays left behind is given back by "

@@ -65,7 +65,8 @@ def cards(monkeypatch):
     monkeypatch.setattr(two_cards, "ndarray", own)
     monkeypatch.setitem(sys.modules, "cupy", two_cards.cupy())
     monkeypatch.setitem(sys.modules, "array_api_compat.cupy", two_cards.compat())
-    monkeypatch.delitem(sys.modules, "portagrad_cupy.devices", raising=False)
+    for name in ("devices", "namespace"):
+        monkeypatch.delitem(sys.modules, f"portagrad_cupy.{name}", raising=False)
     from portagrad_cupy import CupyBackend
 
     backend = CupyBackend()
@@ -73,7 +74,8 @@ def cards(monkeypatch):
     backend.__dict__["pullbacks"] = {}
     register_backend("cupy", backend)
     yield backend
-    sys.modules.pop("portagrad_cupy.devices", None)
+    for name in ("devices", "namespace"):
+        sys.modules.pop(f"portagrad_cupy.{name}", None)
     forget_types()
 
 

@@ -4,6 +4,7 @@ import gc
 import sys
 from types import SimpleNamespace
 
+import array_api_compat.numpy
 import numpy as np
 import pytest
 
@@ -15,7 +16,7 @@ from portagrad.backend import (
     UnknownDeviceError,
     backend_of,
 )
-from portagrad.errors import MixedBackendsError, OutOfMemoryError
+from portagrad.errors import DtypeError, MixedBackendsError, OutOfMemoryError
 from tests.backend import two_cards
 from tests.backend.two_cards import Cards
 
@@ -243,6 +244,41 @@ def test_memory_errors_say_what_the_card_has(cards):
     )
 
 
+def test_bfloat16_is_refused_with_what_to_do_instead(cards):
+    with pytest.raises(DtypeError, match="cupy has no dtype 'bfloat16'") as caught:
+        pg.asarray([1.0], dtype="bfloat16", backend="cupy")
+    for advice in ("float16 here", "MixedPrecision", 'set_matmul_precision("bf16")'):
+        assert advice in str(caught.value)
+    with pytest.raises(DtypeError, match="no dtype 'complex32'") as caught:
+        pg.asarray([1.0], dtype="complex32", backend="cupy")
+    assert "MixedPrecision" not in str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int8", "uint64"])
+@pytest.mark.parametrize(
+    "bounds", [(-1, 1), (None, 1), (0.5, None), (None, None), (-1000, 1000), "arrays"]
+)
+def test_clipping_is_the_standards_and_picks_nothing_by_a_mask(cards, dtype, bounds):
+    """array-api-compat's has the host wait for how many elements are out of bounds."""
+    values = np.array([[0, 1, 2], [3, 5, 100]]).astype(dtype)
+    if dtype.startswith("float"):
+        values[0, 0] = np.nan
+    if bounds == "arrays":
+        bounds = np.array([[1.0], [4.0]], "float32"), np.array([2.0, 4.0, 50.0])
+    x = pg.asarray(values, backend="cupy", device="cuda:1")
+    given = [
+        pg.asarray(each, backend="cupy", device="cuda:1") if isinstance(each, np.ndarray) else each
+        for each in bounds
+    ]
+    made = cards.xp.clip(x, *given)
+    expected = array_api_compat.numpy.clip(values, *bounds)
+    assert (where(made), made.dtype) == (1, values.dtype)
+    np.testing.assert_array_equal(made.get(), expected)
+    assert not np.may_share_memory(made.values, x.values)
+    assert not {"getitem", "setitem"} & set(Cards.over_the_bus)
+    assert Cards.over_the_bus == []
+
+
 def test_memory_is_released_on_the_backends_card(cards):
     pg.get_backend("cupy", device="cuda:1").release_memory()
     assert ("freed", 1) in Cards.queued
@@ -359,7 +395,7 @@ def test_one_card_wraps_nothing(cards):
     from portagrad_cupy import CupyBackend
 
     backend = CupyBackend()
-    assert backend.xp is sys.modules["array_api_compat.cupy"]
+    assert backend.xp.exp is sys.modules["array_api_compat.cupy"].exp
     assert backend.guarded(len) is len
 
 

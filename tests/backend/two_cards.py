@@ -260,6 +260,9 @@ def cupy() -> ModuleType:
     made: Any = ModuleType("cupy")
     made.ndarray, made.__version__ = ndarray, "of two cards"
     made.ascontiguousarray = lambda x: x
+    made.iinfo = np.iinfo
+    made.maximum = lambda x, y: computed("maximum", np.maximum, (x, y), {})
+    made.minimum = lambda x, y: computed("minimum", np.minimum, (x, y), {})
     made.may_share_memory = lambda x, y: np.may_share_memory(x.values, y.values)
     made.get_default_memory_pool = made.get_default_pinned_memory_pool = lambda: pool
     host: Any = SimpleNamespace(allocate=pool.malloc)

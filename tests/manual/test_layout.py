@@ -78,8 +78,7 @@ def test_what_is_refused():
 
 
 @each_wing
-@pytest.mark.usefixtures("backend")
-def test_gradients_by_name_leave_grad_alone(wing):
+def test_gradients_by_name_leave_grad_alone(wing, backend):
     network = wing.Sequential(wing.Linear(3, 4, seed=0), wing.Sigmoid(), wing.Linear(4, 2, seed=1))
     x, y = pg.asarray(X), pg.asarray(Y)
     wing.backpropagate(network, wing.MSELoss(), x, y)
@@ -89,8 +88,11 @@ def test_gradients_by_name_leave_grad_alone(wing):
     assert [tuple(found[n].shape) for n in ("x", "z1", "z2", "z3")] == [
         (6, 3), (6, 4), (6, 4), (6, 2)
     ]  # fmt: skip
+    # A layer and its activation may be one kernel where nobody asks for what is between them.
+    apart = 1e-6 if "linear_sigmoid" in backend.kernels else 0.0
     for name, p in network.named_parameters():
-        assert host(p.grad).tolist() == before[name].tolist() == host(found[name]).tolist()
+        assert host(p.grad).tolist() == before[name].tolist()
+        np.testing.assert_allclose(host(found[name]), before[name], rtol=0, atol=apart)
 
 
 @pytest.mark.usefixtures("backend")

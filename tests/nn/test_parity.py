@@ -69,7 +69,10 @@ def test_random_networks(seed, dtype, backend, few):
     one = manual.backpropagate(*by_hand, x, target)
     other = nn.backpropagate(*by_tape, x, target)
     assert one.dtype == other.dtype
-    assert float(one) == float(other)
+    if "linear_sigmoid" in backend.kernels:  # the tape's, which adds the bias elsewhere
+        assert float(one) == pytest.approx(float(other), rel=TOLERANCE[dtype])
+    else:
+        assert float(one) == float(other)
     assert_same_gradients(by_hand[0], by_tape[0], TOLERANCE[dtype])
 
 
