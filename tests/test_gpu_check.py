@@ -284,7 +284,12 @@ def test_all_well(check):
             1,
             "WRONG: tests: none; ended with exit status -11",
         ),
-        ({"tests": {"results": {"a": {"outcome": "skipped"}}}}, 1, "WRONG: tests: 1 skipped"),
+        ({"tests": {"results": {"a": {"outcome": "skipped"}}}}, 1, "none passed, 1 skipped"),
+        (
+            {"tests": {"results": {"a": {"outcome": "skipped"}, "b": {"outcome": "passed"}}}},
+            0,
+            "tests: 1 skipped, 1 passed",
+        ),
         (
             {"benchmark": {"rows": [], "crashed": True, "exit_code": -9}},
             1,

@@ -43,7 +43,7 @@ def summing(
     sizes = [(math.prod(part.axes[:-1]), part.axes[-1]) for part in parts]
     shares = max(row_shares(rows, columns, multiprocessors) for rows, columns in sizes)
     height, whole = (TALL, "true") if shares == 1 else (FLAT, "false")
-    across = max(-(-columns // COLUMNS) for _, columns in sizes)
+    across = max(1, *(-(-columns // COLUMNS) for _, columns in sizes))  # no grid is empty
     arguments = f"{index_type(parts)}, {height}, {whole}"
     return arguments, (across, shares, len(parts)), (COLUMNS, height)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 Results = Mapping[str, Mapping[str, Any]]
-#: Outcomes that are as they should be.
+#: Outcomes that are as they should be. A test that is skipped is told with its reason, and is no
+#: failure: one that finds no card fails (`--require-gpu`).
 GOOD = ("passed", "xfailed")
 #: Tests that are listed in the Markdown; the JSON has all.
 LISTED = 60
@@ -42,12 +43,15 @@ def wrong(evidence: Mapping[str, Any]) -> list[str]:
     found = []
     tests = evidence.get("tests")
     if tests is not None:
-        bad = {o: n for o, n in counts(tests.get("results", {})).items() if o not in GOOD}
+        found_there = counts(tests.get("results", {}))
+        bad = {o: n for o, n in found_there.items() if o not in (*GOOD, "skipped")}
         if bad or tests.get("crashed"):
             ended = f"; ended with exit status {tests['exit_code']}" if tests.get("crashed") else ""
             found.append(f"tests: {told(bad)}{ended}")
-        elif not tests.get("results"):
+        elif not found_there:
             found.append("tests: none ran")
+        elif not any(map(found_there.get, GOOD)):
+            found.append(f"tests: none passed, {told(found_there)}")
     for part in ("benchmark", "peers"):
         own = evidence.get(part)
         if own is not None and not own.get("rows"):
