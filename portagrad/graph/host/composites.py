@@ -15,7 +15,7 @@ from portagrad.errors import ArgumentError
 from portagrad.graph.graph import Operation
 from portagrad.graph.host import ufuncs
 from portagrad.graph.host.products import product
-from portagrad.graph.host.quiet import quiet_exp
+from portagrad.graph.host.quiet import quiet_sigmoid
 from portagrad.graph.host.steps import NAMES, Builder, Slot
 
 #: The integers that hold the bits of a float.
@@ -41,23 +41,14 @@ class Elements:
 
 
 def _sigmoid(b: Builder, o: Operation, inputs: list[Any]) -> Slot | None:
-    """1 / (1 + exp(-x)), where an infinite exp(-x) gives the 0 that is meant."""
     x = inputs[0]
     if x.dtype not in BITS or x.shape == ():
         return None
-    e = Elements(b, o.output)
-    NAMES["quiet_exp"] = quiet_exp
-    t = b.add(
-        "elementwise",
-        "exp",
-        "quiet_exp({}, {out})",
-        (e("negative", x),),
-        x.shape,
-        x.dtype,
-        inplace=(0,),
-        flops=1,
+    NAMES["quiet_sigmoid"] = quiet_sigmoid
+    template = "quiet_sigmoid({}, {out})"
+    return b.add(
+        "elementwise", "sigmoid", template, (x,), x.shape, x.dtype, inplace=(0,), flops=4
     )
-    return e("divide", 1, e("add", t, 1))
 
 
 def _sigmoid_backward(b: Builder, o: Operation, inputs: list[Any]) -> Slot | None:

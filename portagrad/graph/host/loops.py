@@ -36,6 +36,7 @@ EXPRESSIONS: dict[str, str] = {
     "exp": "exp_t({0})",
     "tanh": "tanh_t({0})",
     "log": "log_t({0})",
+    "sigmoid": "sigmoid_t({0})",
     "sqrt": "math.sqrt({0})",
     "sin": "math.sin({0})",
     "cos": "math.cos({0})",
@@ -67,7 +68,7 @@ TYPES = {
     np.dtype("bool"): "boolean",
 }
 #: Functions that are there for floats only.
-FLOATING = frozenset({"exp", "tanh", "log", "sqrt", "sin", "cos", "expm1", "log1p", "divide"})
+FLOATING = frozenset({"exp", "tanh", "log", "sigmoid", "sqrt", "sin", "cos", "expm1", "log1p", "divide"})
 #: Functions that become calls, one element at a time, where NumPy takes many at once.
 CALLS = frozenset({"sin", "cos", "expm1", "log1p"})
 #: A loop is worth compiling from this many steps on, or this many elements times steps.
@@ -80,12 +81,13 @@ def worth_it(steps: list[Step], alike: int = 1) -> bool:
     """Would a native loop gain more than it costs? `alike` groups of a plan have the same one."""
     size = max(step.out.size for step in steps if step.out is not None)
     outside = arrays(steps)
-    if len(steps) * size >= WORK:
-        return len(steps) > 1 and len(outside) <= ARRAYS
+    passes = sum(max(step.flops, 1) for step in steps)
+    if passes * size >= WORK:
+        return passes > 1 and len(outside) <= ARRAYS
     if not CALLS.isdisjoint(step.name for step in steps):
         return False
     # A call costs as much as half a step, and an eighth for each array.
-    return len(steps) > 1 and len(outside) <= 4 * len(steps) and alike * len(steps) >= STEPS
+    return passes > 1 and len(outside) <= 4 * passes and alike * passes >= STEPS
 
 
 def arrays(steps: list[Step]) -> set[Slot]:

@@ -1,4 +1,4 @@
-"""exp, tanh and log that a compiler can do for many elements at once.
+"""exp, tanh, sigmoid and log that a compiler can do for many elements at once.
 
 numba would call the C library for each element. These are branchless: a reduction
 to a small interval, a polynomial in Horner's form, and selects for the ends of the
@@ -119,7 +119,8 @@ LOG = {
 }
 
 
-def _exp_of(kind: Any) -> Any:
+def _exp_parts_of(kind: Any) -> Any:
+    """exp(x) as (p + rest) f g, where p is rounded and f g is a power of two."""
     polynomial = _horner(EXP[kind], kind)
     single = kind is F32
     integer = I32 if single else I64
@@ -133,19 +134,31 @@ def _exp_of(kind: Any) -> Any:
     one = kind(1.0)
 
     @native
-    def exp(x: Any) -> Any:
+    def parts(x: Any) -> Any:
         y = select(x > lowest, x, lowest)
         y = select(y < highest, y, highest)
         n = np.rint(y * per_two)
         t = fma(-n, first, y)
         t = fma(-n, second, t)
-        p = fma(polynomial(t) * t, t, t) + one
+        r = fma(polynomial(t) * t, t, t)
+        p = r + one
         # 2ⁿ in two factors, since 2ⁿ alone may be infinite or 0 where the result is not.
         k = integer(n)
         half = integer(k >> integer(1))  # numba's integers grow to 64 bits
-        p = p * to_float(integer((half + bias) << shift))
-        p = p * to_float(integer((k - half + bias) << shift))
-        return select(x == x, p, x)
+        f = to_float(integer((half + bias) << shift))
+        g = to_float(integer((k - half + bias) << shift))
+        return p, (one - p) + r, f, g
+
+    return parts
+
+
+def _exp_of(kind: Any) -> Any:
+    parts = _exp_parts_of(kind)
+
+    @native
+    def exp(x: Any) -> Any:
+        p, _, f, g = parts(x)
+        return select(x == x, p * f * g, x)
 
     return exp
 
@@ -172,6 +185,26 @@ def _tanh_of(kind: Any) -> Any:
         return select(x == x, signed, x)
 
     return tanh
+
+
+def _sigmoid_of(kind: Any) -> Any:
+    parts = _exp_parts_of(kind)
+    zero, one = kind(0.0), kind(1.0)
+
+    @native
+    def sigmoid(x: Any) -> Any:
+        # t or 1, over 1 + t, with t = exp(-|x|): never infinite, and right where it is subnormal.
+        p, rest, f, g = parts(-abs(x))
+        t, rest = p * f * g, rest * f * g
+        below = one + t
+        missing = (one - below) + t + rest
+        above = select(x >= zero, one, t)
+        inverse = one / below
+        q = above * inverse
+        left = fma(-q, below, above) + select(x >= zero, zero, rest) - q * missing
+        return select(x == x, fma(left, inverse, q), x)
+
+    return sigmoid
 
 
 def _log_of(kind: Any) -> Any:
@@ -213,4 +246,5 @@ def _log_of(kind: Any) -> Any:
 
 exp_float32, exp_float64 = _exp_of(F32), _exp_of(F64)
 tanh_float32, tanh_float64 = _tanh_of(F32), _tanh_of(F64)
+sigmoid_float32, sigmoid_float64 = _sigmoid_of(F32), _sigmoid_of(F64)
 log_float32, log_float64 = _log_of(F32), _log_of(F64)

@@ -1,4 +1,4 @@
-"""exp, tanh and log against extended precision, over the whole range of each type."""
+"""exp, tanh, sigmoid and log against extended precision, over the whole range of each type."""
 
 from typing import Any
 
@@ -29,8 +29,15 @@ def sample(dtype: Any) -> Any:
         return np.concatenate([np.asarray(part).astype(dtype) for part in parts])
 
 
+def sigmoid(x: Any) -> Any:
+    return 1 / (1 + np.exp(-x))
+
+
+EXACT = {"exp": np.exp, "tanh": np.tanh, "log": np.log, "sigmoid": sigmoid}
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("name", ["exp", "tanh", "log"])
+@pytest.mark.parametrize("name", EXACT)
 def test_within_two_units_in_the_last_place(name: str, dtype: Any) -> None:
     if np.finfo(np.longdouble).nmant <= np.finfo(dtype).nmant:
         pytest.skip("no type here is more precise")
@@ -45,7 +52,7 @@ def test_within_two_units_in_the_last_place(name: str, dtype: Any) -> None:
     found = np.empty_like(x)
     each(x, found)
     with np.errstate(all="ignore"):
-        exact = getattr(np, name)(x.astype(np.longdouble))
+        exact = EXACT[name](x.astype(np.longdouble))
         rounded = exact.astype(dtype)
         finite = np.isfinite(rounded)
         units = np.abs(found - exact) / np.spacing(np.abs(rounded))
