@@ -103,6 +103,9 @@ class BatchingError(PortagradError, RuntimeError):
 class JitError(PortagradError, RuntimeError):
     """A function cannot be recorded and replayed as it is written."""
 
+    #: What stands for the value that was read, where one was.
+    value: object = None
+
 
 # --- training and pictures ---------------------------------------------------
 

@@ -19,7 +19,11 @@ class OnBatches:
     def __init__(self, compile: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
         self._compile = compile
         #: By kind of call; None where the function cannot be replayed.
-        self._known: dict[Any, Callable[..., Any] | None] = {}
+        self._known: dict[Any, Any] = {}
+
+    def explain(self) -> list[str]:
+        """What there is to say about each of them."""
+        return [f"on batches: {f.explain()}" for f in self._known.values() if f is not None]
 
     def __call__(self, call: Call, key: Any) -> Any:
         """The call for all examples at once, or as it is written."""

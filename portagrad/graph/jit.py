@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
@@ -90,6 +90,10 @@ class JitFunction:
         self._refused: set[Any] = set()
         self._on_tapes = OnTapes()
         self._on_batches = OnBatches(JitFunction)
+        #: Has a call been left to another transform?
+        self._as_written = False
+        #: Objects that were replaced by others of their kind between calls, and how often.
+        self._others: Counter[str] = Counter()
         #: Calls whose results keep a graph, which only eager work can make.
         self._alive: set[Hashable] = set()
 
@@ -118,6 +122,20 @@ class JitFunction:
             f"written. Call backward() inside of it, or, where no gradient is wanted, call it "
             f"under no_grad()"
         ] * bool(self._alive) + self._on_tapes.explain(name)
+        replaced = ", ".join(where for where, times in self._others.items() if times > 1)
+        if replaced:
+            notes.append(
+                f"{name}: there is another object in every call, and so another plan, for "
+                f"{replaced}. Keep the object, and assign to its items or attributes; or make it "
+                f"an argument and a result"
+            )
+        notes += self._on_batches.explain()
+        if not plans and not notes and self._as_written:
+            return (
+                f"{name}: what it was called with, or reaches, is followed by a tape or another "
+                f"transform, so it ran as it is written. jit the outermost function, with grad or "
+                f"backward() inside"
+            )
         if not plans and not notes:
             return f"{name}: no plan yet. Call it once"
         return "\n\n".join([*notes, *(f"{name}: {plan.explain()}" for plan in plans)])
@@ -130,6 +148,7 @@ class JitFunction:
         try:
             key = (recording(), _signature((args, keywords), self._static))
         except Foreign:
+            self._as_written = True
             return self._under_another_transform(args, keywords)
         if key in self._alive:
             return self.__portagrad_function__(*args, **keywords)
@@ -171,6 +190,7 @@ class JitFunction:
         try:
             recording = self._recorded(args, keywords)
         except Foreign:
+            self._as_written = True
             return self.__portagrad_function__(*args, **keywords)
         except Alive:
             self._alive.add(key)
@@ -228,13 +248,15 @@ class JitFunction:
                 if type(now) is type(value) and now != value:
                     self._changed(path)
         for place, value in recording.found:
+            try:
+                now = place.get()
+            except (KeyError, AttributeError, IndexError, ValueError):
+                continue
             if type(value) in NUMBERS:
-                try:
-                    now = place.get()
-                except (KeyError, AttributeError, IndexError, ValueError):
-                    continue
                 if type(now) is type(value) and now != value:
                     self._changed(place.identity)
+            elif type(now) is type(value) and not isinstance(value, FIXED) and now is not value:
+                self._others[place.where] += 1
 
     def _changed(self, key: Any) -> None:
         if key not in self._refused:

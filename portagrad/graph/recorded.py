@@ -17,7 +17,7 @@ from portagrad.errors import JitError
 from portagrad.graph.draws import RecordingGenerator
 from portagrad.graph.graph import Graph, Value
 from portagrad.graph.places import FIXED, NUMBERS, Foreign, Place, Randomness, Surroundings
-from portagrad.graph.recording import Read, Recorded, RecordedNumber, Recorder
+from portagrad.graph.recording import Recorded, RecordedNumber, Recorder
 from portagrad.primitive import traced_types
 from portagrad.tree import named_leaves, path_name, tree_leaves, tree_unflatten
 
@@ -105,13 +105,14 @@ class Recording:
         self.devices.append(None if numpy else getattr(x, "device", None))
         return recorder.input(x)
 
-    def numbers_of(self, value: Value | None) -> set[Any]:
+    def numbers_of(self, value: object) -> set[Any]:
         """The sources of the numbers that a value was computed from."""
         made = {v: o for o in self.graph.operations for v in o.outputs}
-        found, waiting = set(), [value]
+        found: set[Value] = set()
+        waiting = [value]
         while waiting:
             v = waiting.pop()
-            if v is not None and v not in found:
+            if type(v) is Value and v not in found:
                 found.add(v)
                 waiting.extend(made[v].values if v in made else ())
         return {
@@ -164,7 +165,7 @@ def record(
         _own_memory(recording, finish.concrete, [x for _, x in arguments], places)
     except BaseException as error:
         randomness.rewind()
-        decided = recording.numbers_of(error.node) if isinstance(error, Read) else set()
+        decided = recording.numbers_of(getattr(error, "value", None))
         if decided & inputs:
             raise Decided(decided & inputs) from error
         raise

@@ -43,12 +43,6 @@ INDEXED = frozenset({"getitem", "index_set", "index_add"})
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
-class Read(JitError):
-    """A recorded value was read into plain Python; `node` is the graph's value for it."""
-
-    node: Value | None = None
-
-
 class Recorder(Trace):
     """A trace that records a graph."""
 
@@ -72,14 +66,14 @@ class Recorder(Trace):
 
     def reading(self, node: Value | None = None) -> None:
         """A value becomes a number of Python's: refused."""
-        error = Read(
+        error = JitError(
             f"{self.name}, compiled by portagrad.jit, reads a value that depends on its arguments "
             f"into plain Python (an `if`, float(), int(), bool(), item(), an index, range() or a "
             f"conversion to NumPy){users_line()}. A replay would not go that way again. Choose "
             f"with where(condition, x, y), return the value and read it outside, or name the "
             f"argument in static_argnums for a plan of its own for each of its values"
         )
-        error.node = node
+        error.value = node
         raise error
 
     observed = reading

@@ -1,5 +1,7 @@
 """What explain() says of a plan."""
 
+from typing import Any
+
 import numpy as np
 
 import portagrad as pg
@@ -34,3 +36,24 @@ def test_on_another_library() -> None:
     text = compiled.explain()
     assert "each primitive as it is" in text
     assert text.count("= exp(") == 1
+
+
+def test_what_keeps_a_plan_from_being_used_again() -> None:
+    state: dict[str, Any] = {"parameters": [np.ones(2)]}
+
+    def step(x: Any) -> None:
+        state["parameters"] = [p + x for p in state["parameters"]]
+
+    compiled = pg.jit(step)
+    for _ in range(4):
+        compiled(np.ones(2))
+    assert "another object in every call" in compiled.explain()
+    assert "state['parameters']" in compiled.explain()
+
+
+def test_what_another_transform_has_taken_over() -> None:
+    compiled = pg.jit(lambda x: x * 2)
+    compiled(pg.tensor(np.ones(2), requires_grad=True))
+    assert "ran as it is written" in compiled.explain()
+    pg.vmap(compiled)(np.ones((2, 3)))
+    assert "on batches" in compiled.explain()

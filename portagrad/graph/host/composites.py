@@ -46,9 +46,7 @@ def _sigmoid(b: Builder, o: Operation, inputs: list[Any]) -> Slot | None:
         return None
     NAMES["quiet_sigmoid"] = quiet_sigmoid
     template = "quiet_sigmoid({}, {out})"
-    return b.add(
-        "elementwise", "sigmoid", template, (x,), x.shape, x.dtype, inplace=(0,), flops=4
-    )
+    return b.add("elementwise", "sigmoid", template, (x,), x.shape, x.dtype, inplace=(0,), flops=4)
 
 
 def _sigmoid_backward(b: Builder, o: Operation, inputs: list[Any]) -> Slot | None:

@@ -68,7 +68,9 @@ TYPES = {
     np.dtype("bool"): "boolean",
 }
 #: Functions that are there for floats only.
-FLOATING = frozenset({"exp", "tanh", "log", "sigmoid", "sqrt", "sin", "cos", "expm1", "log1p", "divide"})
+FLOATING = frozenset(
+    {"exp", "tanh", "log", "sigmoid", "sqrt", "sin", "cos", "expm1", "log1p", "divide"}
+)
 #: Functions that become calls, one element at a time, where NumPy takes many at once.
 CALLS = frozenset({"sin", "cos", "expm1", "log1p"})
 #: A loop is worth compiling from this many steps on, or this many elements times steps.

@@ -1,4 +1,4 @@
-"""exp and sigmoid without the warning where it overflows, at a tenth of what `numpy.errstate` costs."""
+"""exp, and sigmoid, without the warning of an overflow: a tenth of what `numpy.errstate` costs."""
 
 from __future__ import annotations
 
