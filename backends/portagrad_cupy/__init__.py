@@ -41,8 +41,8 @@ class CupyBackend(Backend):
 
     @cached_property
     def xp(self) -> Namespace:
-        fitting = import_module("portagrad_cupy.namespace")
-        namespace = cast(Namespace, fitting.without_waits(import_module(self.namespace)))
+        fitted = import_module("portagrad_cupy.namespace").fitted
+        namespace = cast(Namespace, fitted(import_module(self.namespace)))
         if not self._several_cards():
             return namespace
         return cast(Namespace, self._devices.DeviceNamespace(namespace, self))

@@ -1,18 +1,37 @@
-"""array-api-compat's namespace of CuPy, with functions of our own where its would wait."""
+"""array-api-compat's namespace of CuPy, less what makes the host wait or knows no device."""
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 import cupy
 
 
-def without_waits(namespace: ModuleType) -> ModuleType:
-    """The same functions but for those in `OWN`."""
-    made = ModuleType(namespace.__name__, namespace.__doc__)
-    vars(made).update(vars(namespace) | OWN)
+def fitted(namespace: ModuleType) -> ModuleType:
+    """The same functions but for a few."""
+    fft = namespace.fft
+    frequencies = {name: _placing(getattr(fft, name)) for name in ("fftfreq", "rfftfreq")}
+    return _with(namespace, {"clip": clip, "fft": _with(fft, frequencies)})
+
+
+def _with(module: ModuleType, own: dict[str, Any]) -> ModuleType:
+    made = ModuleType(module.__name__, module.__doc__)
+    vars(made).update(vars(module) | own)
     return made
+
+
+def _placing(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that creates, with the standard's `device`, which array-api-compat refuses."""
+
+    @functools.wraps(function)
+    def create(*args: Any, device: Any = None, **keywords: Any) -> Any:
+        with cupy.cuda.Device(device):
+            return function(*args, **keywords)
+
+    return create
 
 
 def clip(x: Any, /, min: Any = None, max: Any = None) -> Any:
@@ -35,6 +54,3 @@ def _bound(x: Any, bound: Any) -> Any:
         ends = cupy.iinfo(x.dtype)
         bound = sorted((int(ends.min), int(bound), int(ends.max)))[1]
     return x.dtype.type(bound)
-
-
-OWN = {"clip": clip}

@@ -279,6 +279,17 @@ def test_clipping_is_the_standards_and_picks_nothing_by_a_mask(cards, dtype, bou
     assert Cards.over_the_bus == []
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_frequencies_are_made_on_a_device(cards, count):
+    """array-api-compat's refuse any, also the only one there is."""
+    Cards.count = count
+    from portagrad_cupy import CupyBackend
+
+    made = CupyBackend().xp.fft.fftfreq(8, d=0.5, device=two_cards.Device(count - 1))
+    assert where(made) == count - 1
+    np.testing.assert_array_equal(made.get(), np.fft.fftfreq(8, 0.5))
+
+
 def test_memory_is_released_on_the_backends_card(cards):
     pg.get_backend("cupy", device="cuda:1").release_memory()
     assert ("freed", 1) in Cards.queued

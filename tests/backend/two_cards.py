@@ -241,6 +241,18 @@ def compat() -> ModuleType:
         if not name.startswith("_"):
             is_function = callable(found) and not isinstance(found, type)
             setattr(made, name, working(name, found) if is_function else found)
+
+    def frequencies(name: str) -> Any:
+        def make(n: int, d: float = 1.0, device: Any = None) -> Any:
+            if device is not None:
+                raise ValueError(f"Unsupported device {device!r}")
+            return ndarray(getattr(np.fft, name)(n, d), Cards.current)
+
+        return make
+
+    made.fft = ModuleType("array_api_compat.cupy.fft")  # type: ignore[attr-defined]
+    for name in ("fftfreq", "rfftfreq"):
+        setattr(made.fft, name, frequencies(name))
     made.asarray, made.astype = asarray, astype  # type: ignore[attr-defined]
     made.__array_namespace_info__ = array_api_compat.numpy.__array_namespace_info__
     for name in ("isdtype", "result_type", "can_cast"):
