@@ -16,7 +16,7 @@ from portagrad.graph.fusion import fused, home
 from portagrad.graph.graph import Graph
 from portagrad.graph.host.writing import Written
 from portagrad.graph.passes import simplified
-from portagrad.graph.recorded import Recording
+from portagrad.graph.recorded import ONE_AT_A_TIME, Recording
 from portagrad.graph.replay import replayer
 
 
@@ -42,11 +42,13 @@ class Plan:
 
     def _first_run(self, *inputs: Any) -> Any:
         """Compile, and then run."""
-        forget = self.forget
-        self.compile()
-        forget()
-        for backend in self._backends():
-            backend.release_memory()  # the room that recording, which is eager work, took
+        with ONE_AT_A_TIME:
+            if not self.compiled:
+                forget = self.forget
+                self.compile()
+                forget()
+                for backend in self._backends():
+                    backend.release_memory()  # the room that recording, which is eager work, took
         return self.run(*inputs, *[None] * sum(i is not None for i in self.memory))
 
     def compile(self) -> None:

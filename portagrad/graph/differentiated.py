@@ -24,7 +24,7 @@ from portagrad.graph.entry import MISS, entry
 from portagrad.graph.graph import Graph, Operation, Value
 from portagrad.graph.passes import simplified
 from portagrad.graph.places import STREAMS, Foreign, Surroundings
-from portagrad.graph.recorded import LEAF, Alive, Changed, Leaf, Recording, record
+from portagrad.graph.recorded import LEAF, ONE_AT_A_TIME, Alive, Changed, Leaf, Recording, record
 from portagrad.graph.replay import replayer
 from portagrad.primitive import newest_trace, traced_types
 from portagrad.tree import tree_leaves, tree_unflatten
@@ -133,7 +133,8 @@ class Differentiated:
             return tree_leaves(value), pull(tree_unflatten(shape, list(cotangents)))
 
         arguments = (call.values, call.rest, self.cotangents)
-        recording = record(both, arguments, {}, frozenset(), set())
+        with ONE_AT_A_TIME:
+            recording = record(both, arguments, {}, frozenset(), set())
         few = OPERATIONS + FOR_EACH * (len(call.values) + len(call.rest))
         strange = recording.effects or any(leaf.output is None for leaf in recording.leaves)
         if strange or len(recording.graph.operations) < few:

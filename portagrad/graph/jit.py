@@ -18,7 +18,7 @@ from portagrad.graph.compile import Plan
 from portagrad.graph.differentiated import Call, OnTapes
 from portagrad.graph.entry import MISS
 from portagrad.graph.places import FIXED, NUMBERS, Foreign
-from portagrad.graph.recorded import Alive, Changed, Decided, Recording, record
+from portagrad.graph.recorded import ONE_AT_A_TIME, Alive, Changed, Decided, Recording, record
 from portagrad.primitive import mode, recording, traced_types
 from portagrad.tree import _children
 
@@ -152,22 +152,32 @@ class JitFunction:
             return self._under_another_transform(args, keywords)
         if key in self._alive:
             return self.__portagrad_function__(*args, **keywords)
+        out = self._replayed(key, args, keywords)
+        if out is MISS:
+            with ONE_AT_A_TIME:
+                out = self._replayed(key, args, keywords)  # another thread may have recorded it
+                if out is MISS:
+                    out = self._record(key, args, keywords)
+        return self.__portagrad_function__(*args, **keywords) if out is MISS else out
+
+    def _replayed(self, key: Hashable, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """What one of the plans that there are makes of a call."""
         if self._turn is not None:
             self._turn.forget()
-        plans = self._plans.setdefault(key, [])
-        self._plans.move_to_end(key)
-        for plan in reversed(plans):
+        plans = self._plans.get(key, [])
+        for plan in plans[::-1]:
             out = plan.entry(args, keywords)
             if out is not MISS:
                 self._turn = plan
                 if plan.compiled:
                     self._latest = plan.entry
-                plans.remove(plan)
-                plans.append(plan)
+                with ONE_AT_A_TIME:
+                    if plan in plans:
+                        plans.remove(plan)
+                        plans.append(plan)
+                        self._plans.move_to_end(key)
                 return out
-        if plans:
-            self._note_changes(plans[-1].recording, args, keywords)
-        return self._record(key, plans, args, keywords)
+        return MISS
 
     def _under_another_transform(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """A tape may have it as one node, and batches as a function of batches."""
@@ -186,19 +196,24 @@ class JitFunction:
                 suited = None
         return call.as_written() if suited is None else suited(call, key)
 
-    def _record(self, key: Hashable, plans: list[Plan], args: Any, keywords: Any) -> Any:
+    def _record(self, key: Hashable, args: Any, keywords: Any) -> Any:
+        """The call, written down; MISS where it must be done as it is written."""
+        plans = self._plans.setdefault(key, [])
+        self._plans.move_to_end(key)
+        if plans:
+            self._note_changes(plans[-1].recording, args, keywords)
         try:
             recording = self._recorded(args, keywords)
         except Foreign:
             self._as_written = True
-            return self.__portagrad_function__(*args, **keywords)
+            return MISS
         except Alive:
             self._alive.add(key)
-            return self.__portagrad_function__(*args, **keywords)
+            return MISS
         plans.append(Plan(recording))
         while self.plans > PLANS:
             oldest, there = next(iter(self._plans.items()))
-            there.pop(0)
+            del there[:1]  # of a kind whose recording failed there is none
             if not there and there is not plans:
                 del self._plans[oldest]
         return recording.result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ from portagrad.tree import named_leaves, path_name, tree_leaves, tree_unflatten
 
 Path = tuple[Any, ...]
 LEAF = object()
+#: Held while a function is recorded: its values stand where every thread looks.
+ONE_AT_A_TIME = threading.RLock()
 
 
 class Alive(Exception):

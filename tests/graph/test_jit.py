@@ -1,6 +1,8 @@
 """jit on functions of arrays: the same as eager, on every library."""
 
 import itertools
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -234,6 +236,35 @@ class TestNumbers:
         for n in range(100):
             compiled(np.zeros(n))
         assert compiled.plans == 64
+
+    def test_kinds_of_calls_that_failed_are_not_in_its_way(self) -> None:
+        compiled = pg.jit(lambda x: x if x.shape[0] else float(xp.sum(x)))
+        with pytest.raises(JitError):
+            compiled(np.zeros(0))
+        for n in range(1, 70):
+            compiled(np.zeros(n))
+        assert compiled.plans == 64
+
+
+def test_threads_that_record_at_once() -> None:
+    interval = sys.getswitchinterval()
+    weight = np.full(4, 2.0)
+
+    def f(x: Any) -> Any:
+        for _ in range(30):
+            x = x * 0.5 + weight
+        return x
+
+    expected = f(np.ones(4))
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(5):
+            compiled = pg.jit(f)
+            with ThreadPoolExecutor(6) as pool:
+                for found in pool.map(compiled, [np.ones(4)] * 24):
+                    np.testing.assert_array_equal(found, expected)
+    finally:
+        sys.setswitchinterval(interval)
 
 
 class TestErrors:
