@@ -29,11 +29,21 @@ def why_not() -> str:
 
 @may_decline
 def matmul(x1: Any, x2: Any, /) -> Any:
-    """x1 @ x2, of matrices."""
-    if why_not() or getattr(x1, "ndim", 0) != 2 or getattr(x2, "ndim", 0) != 2:
+    """x1 @ x2, of matrices; x1 may be a stack of them, whose rows are all multiplied alike."""
+    axes = getattr(x1, "ndim", 0), getattr(x2, "ndim", 0)
+    if why_not() or min(axes) < 2:
         return NotImplemented
-    made = product(x1, x2, precision=get_matmul_precision())
-    return NotImplemented if made is None else made
+    if axes == (2, 2):
+        made = product(x1, x2, precision=get_matmul_precision())
+        return NotImplemented if made is None else made
+    inner, columns = x2.shape[-2:]
+    if x1.shape[-1] != inner or x2.size != inner * columns or x1.dtype != x2.dtype or not x1.size:
+        return NotImplemented
+    out = cupy.empty((*(1,) * (axes[1] - axes[0]), *x1.shape[:-1], columns), x1.dtype)
+    rows = math.prod(x1.shape[:-1])
+    matrices = x1.reshape(rows, inner), x2.reshape(inner, columns)
+    made = product(*matrices, out=out.reshape(rows, columns), precision=get_matmul_precision())
+    return NotImplemented if made is None else out
 
 
 def product_and_sums(x1: Any, x2: Any) -> tuple[Any, Any] | None:

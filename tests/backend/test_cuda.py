@@ -203,6 +203,18 @@ def test_a_linear_map_pulls_back_with_whatever_epilogue_there_is(dtype, precisio
         check(found / size, expected / size, tolerance)
 
 
+@pytest.mark.parametrize(
+    ("left", "right"), [((2, 30, 40), (40, 50)), ((2, 30, 40), (2, 40, 50)), ((1, 3, 4), (1, 4, 5))]
+)
+def test_stacks_of_matrices_eager_and_jitted(left, right):
+    """What cuBLASLt is not asked for cannot be captured, and is right all the same."""
+    x, y = normal(*left), normal(*right, seed=1)
+    jitted = pg.jit(lambda x, y: xp.matmul(x, y) * 2.0 + 1.0)
+    for _ in range(3):
+        check(jitted(asarray(x), asarray(y)), np.matmul(x, y) * 2 + 1, 1e-4)
+    assert ("cannot be replayed" in jitted.explain()) == (right[0] == 2)
+
+
 def test_products_can_be_captured_in_a_graph():
     import cupy
 

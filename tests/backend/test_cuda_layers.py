@@ -94,6 +94,7 @@ def layers(cuda_compiler, monkeypatch):
 
     monkeypatch.setattr(elements, "compiled", compiled)
     monkeypatch.setattr(elements, "add_shares", add_shares)
+    module.own_matmul = module.products.matmul
     monkeypatch.setattr(module.products, "matmul", lambda x1, x2: NotImplemented)
     module.elements = elements
     module.activations = importlib.import_module("portagrad_cupy.activations")
@@ -218,6 +219,31 @@ def test_the_sums_are_no_less_precise_than_without_the_product(layers, monkeypat
         portagrad.set_matmul_precision("ieee")
     assert narrow is not None
     assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [((2, 3, 4), (4, 5)), ((2, 3, 4), (1, 4, 5)), ((1, 3, 4), (1, 4, 5)), ((3, 4), (1, 1, 4, 5))],
+)
+def test_a_stack_times_one_matrix_is_one_product(layers, monkeypatch, left, right):
+    asked = []
+
+    def product(a, b, *, out=None, precision="ieee"):
+        asked.append((a.shape, b.shape))
+        out[...] = a @ b
+        return out
+
+    matmul = layers.own_matmul
+    monkeypatch.setattr(layers.products, "why_not", lambda: "")
+    monkeypatch.setattr(layers.products, "product", product)
+    x1, x2 = normal(*left), normal(*right, seed=1)
+    made = matmul(x1, x2)
+    np.testing.assert_allclose(made, np.matmul(x1, x2), rtol=1e-6)
+    assert asked == [((int(np.prod(left[:-1])), 4), (4, 5))]
+    several = normal(2, 4, 5)
+    assert matmul(normal(2, 3, 4), several) is NotImplemented
+    assert matmul(normal(4), x2) is NotImplemented
+    assert matmul(normal(2, 3, 3), several[0]) is NotImplemented
 
 
 CALLS = {
