@@ -18,6 +18,7 @@ from typing import Any
 import cupy
 
 from portagrad_cupy import activations, columns, layers, products, rows, updates
+from portagrad_cupy.source import TYPES
 
 # Half precision is a type for storage only: what is computed is computed in float.
 _WIDE = """
@@ -73,7 +74,7 @@ _relu_backward = cupy.ElementwiseKernel(
 
 def sigmoid(x: Any, /) -> Any:
     """σ(x) = 1 / (1 + exp(-x))."""
-    return _sigmoid(x if x.dtype.kind == "f" else x.astype(cupy.float64))
+    return _sigmoid(x if x.dtype.name in TYPES else x.astype(cupy.float64))
 
 
 def sigmoid_backward(g: Any, out: Any, /) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -14,7 +15,9 @@ def fitted(namespace: ModuleType) -> ModuleType:
     """The same functions but for a few."""
     fft = namespace.fft
     frequencies = {name: _placing(getattr(fft, name)) for name in ("fftfreq", "rfftfreq")}
-    return _with(namespace, {"clip": clip, "fft": _with(fft, frequencies)})
+    own = {"clip": clip, "fft": _with(fft, frequencies)}
+    own |= {name: _with_bfloat16(name, getattr(namespace, name)) for name in ("isdtype", "finfo")}
+    return _with(namespace, own)
 
 
 def _with(module: ModuleType, own: dict[str, Any]) -> ModuleType:
@@ -32,6 +35,28 @@ def _placing(function: Callable[..., Any]) -> Callable[..., Any]:
             return function(*args, **keywords)
 
     return create
+
+
+def _with_bfloat16(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A question about a dtype, which CuPy refuses of bfloat16: whoever has such arrays may ask."""
+
+    def isdtype(dtype: Any, kind: Any) -> bool:
+        kinds = kind if isinstance(kind, tuple) else (kind,)
+        return any(each == dtype or each in ("real floating", "numeric") for each in kinds)
+
+    def finfo(x: Any) -> Any:
+        return import_module("ml_dtypes").finfo("bfloat16")
+
+    answers: dict[str, Callable[..., Any]] = {"isdtype": isdtype, "finfo": finfo}
+    of_bfloat16 = answers[name]
+
+    @functools.wraps(function)
+    def ask(x: Any, *rest: Any) -> Any:
+        dtype = getattr(x, "dtype", x)
+        ours = getattr(dtype, "name", "") == "bfloat16"
+        return of_bfloat16(dtype, *rest) if ours else function(x, *rest)
+
+    return ask
 
 
 def clip(x: Any, /, min: Any = None, max: Any = None) -> Any:

@@ -2,6 +2,7 @@
 
 import gc
 import sys
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import array_api_compat.numpy
@@ -252,6 +253,17 @@ def test_bfloat16_is_refused_with_what_to_do_instead(cards):
     with pytest.raises(DtypeError, match="no dtype 'complex32'") as caught:
         pg.asarray([1.0], dtype="complex32", backend="cupy")
     assert "MixedPrecision" not in str(caught.value)
+
+
+def test_what_a_bfloat16_of_somebody_elses_is(cards):
+    dtype = SimpleNamespace(name="bfloat16")
+    assert cards.xp.isdtype(dtype, "real floating")
+    assert cards.xp.isdtype(dtype, ("integral", "numeric"))
+    assert not cards.xp.isdtype(dtype, "integral")
+    assert cards.xp.isdtype(np.dtype("float32"), "real floating")
+    assert cards.xp.finfo(np.dtype("float32")).bits == 32
+    if find_spec("ml_dtypes"):
+        assert cards.xp.finfo(dtype).bits == 16
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int8", "uint64"])
