@@ -47,6 +47,7 @@ nothing of that need be asked again. For `x1 * x2`, where x1 wanted a gradient, 
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -55,6 +56,8 @@ from numpy import ndarray
 from portagrad.autograd.node import Node, next_number
 from portagrad.backend import HOST_SCALARS, backend_of
 from portagrad.backend.protocol import LARGE
+from portagrad.batching.kinds import by_element
+from portagrad.batching.rule import rules
 from portagrad.primitive import (
     NORMAL,
     Plan,
@@ -73,12 +76,21 @@ tensors: set[type] = set()
 #: Operators that are the operation itself, with no function between: by class and primitive, the
 #: name and what the operator is otherwise.
 operators: dict[tuple[type, Primitive], tuple[str, Callable[[Any, Any], Any]]] = {}
+#: One writes at a time: what is written lists all masks that are known.
+_writing = threading.Lock()
 
 
 def write_out(
     primitive: Primitive, mask: int, tensor_type: Any, tape_type: Any, kinds: set[type]
 ) -> None:
     """From now on, do `primitive` quickly on tensors of these kinds with these operands wanted."""
+    with _writing:
+        _write_out(primitive, mask, tensor_type, tape_type, kinds)
+
+
+def _write_out(
+    primitive: Primitive, mask: int, tensor_type: Any, tape_type: Any, kinds: set[type]
+) -> None:
     plan = primitive.plans[mask]
     masks = primitive.usual.setdefault(tensor_type, {})
     if masks.get(mask) is plan and kinds <= primitive.direct.keys():
@@ -168,7 +180,7 @@ def {name}({every}{", ".join(primitive.statics)}):
     made.parent = parent
     made.others = others
     made.kept = kept
-    made.shape = {"n0" if primitive.plain and len(count) == 1 else "out"}.shape
+    made.shape = {"n0" if len(count) == 1 and rules.get(primitive) is by_element else "out"}.shape
     made.dtype = out.dtype
     made.number = next_number()
     made.extra = None
