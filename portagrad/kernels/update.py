@@ -1,5 +1,8 @@
 """What an optimizer does to all of its parameters: kernels over lists of arrays.
 
+A result is added to in the memory that it has: on a library that allocates as NumPy does, each
+large array that is new costs a page fault for every 4 KiB of it.
+
 They are no primitives: nobody differentiates an update, and whoever traces one, a
 recording of a training step, sees the element-wise functions of its body. On plain arrays
 a backend may do the whole list at once, under the same name.
@@ -105,7 +108,9 @@ def sgd_update(
             # The first velocity is a copy: the gradient belongs to its parameter.
             g = xp.astype(g, g.dtype, copy=True) if v is None else v * momentum + g
             remembered.append(g)
-        updated.append(data - g * learning_rate)
+        new = g * -learning_rate
+        new += data
+        updated.append(new)
     return updated, remembered
 
 
@@ -146,7 +151,10 @@ def adam_update(
         # The corrections are numbers: they scale the step, not the arrays.
         size = learning_rate / (1 - first**step)
         root = xp.sqrt(v) * on_numbers(root_correction, second, step) + eps
-        updated.append(data - m / root * size)
+        new = m / root
+        new *= -size
+        new += data
+        updated.append(new)
         new_means.append(m)
         new_squares.append(v)
     return updated, new_means, new_squares
