@@ -56,8 +56,6 @@ from numpy import ndarray
 from portagrad.autograd.node import Node, next_number
 from portagrad.backend import HOST_SCALARS, backend_of
 from portagrad.backend.protocol import LARGE
-from portagrad.batching.kinds import by_element
-from portagrad.batching.rule import rules
 from portagrad.primitive import (
     NORMAL,
     Plan,
@@ -180,7 +178,7 @@ def {name}({every}{", ".join(primitive.statics)}):
     made.parent = parent
     made.others = others
     made.kept = kept
-    made.shape = {"n0" if len(count) == 1 and rules.get(primitive) is by_element else "out"}.shape
+    made.shape = out.shape
     made.dtype = out.dtype
     made.number = next_number()
     made.extra = None
