@@ -92,8 +92,10 @@ class Module:
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        if "forward" in vars(cls) and cls.__call__ in _callings:
-            cls.__call__ = _calling(cls.forward)  # type: ignore[method-assign]
+        # A forward may also come from a class that is no module, before those that are.
+        if cls.__call__ in _callings:
+            forward = inspect.getattr_static(cls, "forward")
+            cls.__call__ = _calling(forward)  # type: ignore[method-assign]
 
     def forward(self, *args: Any, **keywords: Any) -> Any:
         """Compute the output; every module defines its own."""
@@ -225,15 +227,17 @@ class Module:
 _callings: set[Callable[..., Any]] = {Module.__call__}
 
 
-def _calling(forward: Callable[..., Any]) -> Callable[..., Any]:
+def _calling(forward: Any) -> Callable[..., Any]:
     """`Module.__call__` for modules with this `forward`.
 
     With parameters of its own, where `forward` has nothing unusual, Python binds them in half
     of the time that *args and **keywords take.
     """
-    code = getattr(forward, "__code__", None)
+    if not inspect.isfunction(forward):  # a static method, an object with a call of its own
+        return Module.__call__
+    code = forward.__code__
     unusual = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
-    if code is None or code.co_flags & unusual or code.co_kwonlyargcount or forward.__defaults__:
+    if code.co_flags & unusual or code.co_kwonlyargcount or forward.__defaults__:
         return Module.__call__
     return _call_with(code.co_varnames[: code.co_argcount], code.co_posonlyargcount)
 

@@ -158,6 +158,27 @@ class TestCall:
         monkeypatch.setattr(wing.Linear, "forward", lambda self, x: "the class's")
         assert wing.Linear(2, 1)(1) == "the class's"
 
+    def test_a_forward_from_a_class_that_is_no_module(self, wing):
+        class Sum:
+            def forward(self, x, y):
+                return x + y
+
+        class Mixed(Sum, wing.Linear):
+            pass
+
+        assert Mixed(2, 1)(1, 2) == 3
+
+    def test_a_forward_that_is_static(self, wing):
+        class Twice(wing.Module):
+            @staticmethod
+            def forward(x):
+                return x * 2
+
+        class Constant(wing.Module):
+            forward = staticmethod(lambda: 3)
+
+        assert (Twice()(2), Constant()()) == (4, 3)
+
     def test_a_call_of_the_author_s_own_stays(self, wing):
         class Logged(wing.Linear):
             def __call__(self, x):
