@@ -65,19 +65,23 @@ class Parameter(Tensor, AnyParameter):
         _set_grad(self, gradient)
 
     def __deepcopy__(self, memo: Any) -> Parameter:
-        """A parameter of its own, with no gradient."""
-        return type(self)(self.value, name=self.name)
+        """A parameter of its own, with no gradient; of a frozen one, a frozen one."""
+        return _parameter(type(self), self.value, self.name, self.requires_grad)
 
     def __copy__(self) -> Parameter:
         return self.__deepcopy__({})
 
     def __reduce__(self) -> Any:
-        return _parameter, (type(self), self.value, self.name)
+        return _parameter, (type(self), self.value, self.name, self.requires_grad)
 
     def __repr__(self) -> str:
         return "Parameter" + super().__repr__().removeprefix("Tensor")
 
 
-def _parameter(kind: type[Parameter], value: Any, name: str) -> Parameter:
-    """A parameter again, from what was pickled."""
-    return kind(value, name=name)
+def _parameter(
+    kind: type[Parameter], value: Any, name: str, requires_grad: bool = True
+) -> Parameter:
+    """A parameter again, from what was pickled or copied."""
+    made = kind(value, name=name)
+    made.requires_grad = requires_grad
+    return made

@@ -1,5 +1,8 @@
 """The automatic wing, as people use it."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -67,6 +70,14 @@ def test_a_parameter_is_a_tensor_that_is_a_leaf():
     assert parameter.grad.tolist() == [2, 4]
     parameter.zero_grad()
     assert parameter.grad is None
+
+
+def test_a_copy_of_a_frozen_parameter_is_frozen():
+    network = nn.Sequential(nn.Linear(2, 3, seed=0), nn.Sigmoid())
+    network[0].weight.requires_grad = False
+    for twin in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+        assert [p.requires_grad for p in twin.parameters()] == [False, True]
+        assert [p.name for p in twin.parameters()] == ["weight", "bias"]
 
 
 def test_a_parameter_of_integers():
