@@ -94,6 +94,8 @@ class Tensor(ArrayObject):
                 f"the gradient of a Tensor of shape {tuple(self.shape)} cannot have shape "
                 f"{tuple(gradient.shape)}"
             )
+        if gradient is not None and not gradient.shape and type(gradient) not in traced_types:
+            gradient = backend_of(gradient).asarray(gradient)  # NumPy's scalars are no arrays
         self._extra(self.node).grad = gradient
 
     def retain_grad(self) -> Tensor:
@@ -225,7 +227,9 @@ class Tensor(ArrayObject):
                 taken.add(id(gradient))
             extra = node.extra or self._extra(node)
             before = extra.grad
-            changed.append((extra, gradient if before is None else xp.add(before, gradient)))
+            if before is not None:
+                gradient = apart(xp.add(before, gradient), taken)
+            changed.append((extra, gradient))
         for extra, gradient in changed:  # nothing has failed
             extra.grad = gradient
 

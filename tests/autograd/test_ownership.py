@@ -162,3 +162,15 @@ def test_derivatives_share_no_memory_with_a_cotangent_a_tangent_or_each_other():
     ]
     for i, result in enumerate(results):
         assert not any(np.shares_memory(result, other) for other in (ones, x, *results[:i]))
+
+
+def test_a_gradient_without_axes_stays_an_array():
+    """NumPy makes a scalar of every sum without axes: one that cannot be written into."""
+    x = pg.tensor(2.0, requires_grad=True)
+    for expected in (4.0, 8.0):
+        (x * x).backward()
+        assert type(x.grad) is np.ndarray
+        assert x.grad == expected
+    x.grad = np.float64(3.0)
+    x.grad[...] += 1.0
+    assert x.grad == 4.0
