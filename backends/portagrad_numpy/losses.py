@@ -122,7 +122,7 @@ def cross_entropy_backward(g: Any, logits: Any, target: Any, reduction: str = "m
     if not _labelled(logits, target, reduction) or g.dtype is not logits.dtype:
         return NotImplemented
     p = _shifted(logits)
-    if p is None:
+    if p is None or target.item(target.argmin()) < 0:
         return NotImplemented
     numpy.exp(p, p)
     numpy.divide(p, _row_sums(p)[:, None], p)

@@ -136,6 +136,8 @@ def test_label_out_of_range(wrong):
             match=rf"cross_entropy: label {wrong} at index 1 of target .* numbered 0 to 2",
         ):
             kernels.cross_entropy(float32(LOGITS), target)
+        with pytest.raises(ArgumentError, match=f"label {wrong} at index 1"):
+            kernels.cross_entropy_backward(float32(1.0), float32(LOGITS), target)
     else:
         losses = pg.to_numpy(kernels.cross_entropy(float32(LOGITS), target, reduction="none"))
         assert np.isfinite(losses).tolist() == [True, False]
