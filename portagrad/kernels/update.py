@@ -18,6 +18,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast
 
 from portagrad import array_api as xp
 from portagrad.array import Array
+from portagrad.array_api.data_type import is_complex
 from portagrad.backend import backend_of, explained
 from portagrad.primitive import on_numbers, traced_types
 
@@ -97,7 +98,7 @@ def sgd_update(
     For each parameter θ with gradient g and velocity v, η the learning rate, μ the momentum
     and λ the weight decay: g ← g + λ θ; v ← μ v + g, or g where v is None; θ ← θ - η v.
 
-    All of one parameter have its shape and dtype, and so have the results: new arrays. Without
+    All of one parameter have its shape, and the results its dtype: new arrays. Without
     momentum nothing is remembered, and the second list is empty.
     """
     updated, remembered = [], []
@@ -106,7 +107,7 @@ def sgd_update(
             g = g + data * weight_decay
         if momentum:
             # The first velocity is a copy: the gradient belongs to its parameter.
-            g = xp.astype(g, g.dtype, copy=True) if v is None else v * momentum + g
+            g = xp.astype(g, g.dtype, copy=True) if v is None else like(v, data) * momentum + g
             remembered.append(g)
         new = g * -learning_rate
         new += data
@@ -136,7 +137,8 @@ def adam_update(
         v ← β₂ v + (1 - β₂) g²
         θ ← θ - η (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε)
 
-    All of one parameter have its shape and dtype, and so have the results: new arrays.
+    All of one parameter have its shape, and the results its dtype: new arrays. g² of a complex
+    gradient is |g|².
     """
     first, second = betas
     updated, new_means, new_squares = [], [], []
@@ -145,9 +147,9 @@ def adam_update(
             data = data * (1 - learning_rate * weight_decay)
         elif weight_decay:
             g = g + data * weight_decay
-        m, v = g * (1 - first), g * g * (1 - second)
+        m, v = g * (1 - first), g * (xp.conj(g) if is_complex(g) else g) * (1 - second)
         if mean is not None and square is not None:
-            m, v = mean * first + m, square * second + v
+            m, v = like(mean, data) * first + m, like(square, data) * second + v
         # The corrections are numbers: they scale the step, not the arrays.
         size = learning_rate / (1 - first**step)
         root = xp.sqrt(v) * on_numbers(root_correction, second, step) + eps
@@ -158,6 +160,12 @@ def adam_update(
         new_means.append(m)
         new_squares.append(v)
     return updated, new_means, new_squares
+
+
+def like(remembered: Array, data: Array) -> Array:
+    """What is remembered of a parameter, in the dtype that the parameter has now."""
+    same = remembered.dtype == data.dtype
+    return remembered if same else xp.astype(remembered, data.dtype)
 
 
 def root_correction(beta: float, step: int) -> float:

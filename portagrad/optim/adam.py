@@ -26,7 +26,8 @@ class Adam(Optimizer):
     Kingma and Ba, "Adam: a method for stochastic optimization" (ICLR 2015),
     algorithm 1, which has no weight decay: ours is a term λ θ²/2 of the loss,
     which passes through both moments, as in `torch.optim.Adam`. `AdamW` keeps
-    it out of them.
+    it out of them. g² of a complex gradient is |g|², so that a step goes down the
+    gradient; torch takes real and imaginary parts for parameters of their own.
 
     Raises `ArgumentError` for numbers that are negative or not finite, a β of 1
     or more, or when there is nothing to train.

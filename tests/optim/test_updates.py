@@ -180,3 +180,39 @@ def test_parameters_of_several_libraries_and_dtypes(wing):
         optimizer.step()
         assert [x.data.dtype for x in (p, s, r, q)] == before
     assert len({round(float(x.data[0]), 5) for x in (p, q, r, s)}) == 1
+
+
+@pytest.mark.parametrize(
+    "made",
+    [lambda p: optim.SGD(p, 0.1, momentum=0.9), lambda p: optim.Adam(p, 0.1)],
+    ids=["sgd", "adam"],
+)
+def test_a_parameter_of_another_dtype_than_before_keeps_it(made):
+    """What is remembered of it was made in the old one."""
+    p = nn.Parameter(np.ones(3))
+    optimizer = made([p])
+    for dtype in ("float64", "float32", "float64"):
+        p.data = p.data.astype(dtype)
+        for _ in range(2):
+            optimizer.zero_grad()
+            (p * p).sum().backward()
+            optimizer.step()
+            assert p.data.dtype == p.grad.dtype == dtype
+            assert {x.dtype for x in optimizer.state[0].values() if hasattr(x, "dtype")} == {
+                np.dtype(dtype)
+            }
+
+
+def test_adam_goes_down_the_gradient_of_a_complex_parameter():
+    """Turned by an angle the steps are the same, turned."""
+    turn, found = np.exp(2j), []
+    for factor in (1.0, turn):
+        p = nn.Parameter(np.asarray([1 + 2j, 3 - 1j]) * factor)
+        optimizer = optim.Adam([p], 0.1)
+        for _ in range(5):
+            optimizer.zero_grad()
+            (abs(p) ** 2).sum().backward()
+            optimizer.step()
+        found.append(p.data)
+    np.testing.assert_allclose(found[1], found[0] * turn)
+    np.testing.assert_allclose(abs(found[0]), abs(np.asarray([1 + 2j, 3 - 1j])) - 0.5, rtol=0.01)
