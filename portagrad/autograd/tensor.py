@@ -58,7 +58,7 @@ class Tensor(ArrayObject):
         if self.node is not None:
             self._require_leaf("assigning data")
             self.node.dtype = array.dtype
-        self.value = array
+        self.value = _array(array)
 
     @property
     def requires_grad(self) -> bool:
@@ -94,9 +94,7 @@ class Tensor(ArrayObject):
                 f"the gradient of a Tensor of shape {tuple(self.shape)} cannot have shape "
                 f"{tuple(gradient.shape)}"
             )
-        if gradient is not None and not gradient.shape and type(gradient) not in traced_types:
-            gradient = backend_of(gradient).asarray(gradient)  # NumPy's scalars are no arrays
-        self._extra(self.node).grad = gradient
+        self._extra(self.node).grad = None if gradient is None else _array(gradient)
 
     def retain_grad(self) -> Tensor:
         """Keep the gradient of this intermediate result too; returns the tensor."""
@@ -256,6 +254,11 @@ class Tensor(ArrayObject):
     def _require_leaf(self, what: str) -> None:
         if not self.is_leaf:
             raise BackwardError(f"{what}: this Tensor is the result of an operation; detach() it")
+
+
+def _array(x: Any) -> Any:
+    """An array, also where NumPy made a scalar of one without axes: that is not written into."""
+    return x if x.shape or type(x) in traced_types else backend_of(x).asarray(x)
 
 
 # Two Python calls less than by way of the functions, which is what the operators are at first.

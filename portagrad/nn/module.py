@@ -39,7 +39,8 @@ class Parameter(Tensor, AnyParameter):
     @data.setter
     def data(self, array: Any) -> None:
         node = self.node
-        if array.shape != self.value.shape or node is None or node.plan is not None:
+        shape = array.shape
+        if shape != self.value.shape or not shape or node is None or node.plan is not None:
             require_same_shape(self.name, self.value, array)
             _set_data(self, array)
             return

@@ -174,3 +174,11 @@ def test_a_gradient_without_axes_stays_an_array():
     x.grad = np.float64(3.0)
     x.grad[...] += 1.0
     assert x.grad == 4.0
+
+
+@pytest.mark.parametrize("made", [lambda x: pg.tensor(x, requires_grad=True), pg.nn.Parameter])
+def test_data_without_axes_stays_an_array(made):
+    x = made(np.asarray(2.0))
+    x.data = x.data - 0.5
+    x.data[...] *= 2.0
+    assert x.data == 3.0
