@@ -28,6 +28,7 @@ from portagrad.errors import (
     ShapeError,
 )
 from portagrad.primitive import Primitive, newest_trace, traced_types
+from portagrad.primitive.rule import apart_from
 from portagrad.tree import path_name, tree_leaves, tree_unflatten
 
 Rule = Callable[..., Any]
@@ -108,7 +109,7 @@ class StatedPlan:
     def pull(self, g: Sequence[Any], kept: tuple[Any, ...]) -> Sequence[Any]:
         """The cotangents of the operands that want one."""
         cotangents = self.primitive.pull(self.primitive.structure, g, kept[0])
-        return [cotangents[i] for i in self.wanted]
+        return apart_from(tree_leaves(kept[0]), [cotangents[i] for i in self.wanted])
 
 
 def _call(record: Stated, leaves: list[Any]) -> Any:

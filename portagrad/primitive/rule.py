@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from portagrad.backend import backend_of, explain_backward
 from portagrad.errors import NotDifferentiableError
+from portagrad.primitive.traced import traced_types
 from portagrad.source import define
 
 if TYPE_CHECKING:
@@ -50,6 +51,25 @@ class Rule:
             f"{primitive.name}.defvjp: a formula names {name!r}, which is neither g, out, "
             f"an operand ({', '.join(primitive.operands)}), an operand's shape, nor an argument"
         )
+
+
+def apart_from(held: Iterable[Any], cotangents: Sequence[Any]) -> list[Any]:
+    """Cotangents as they are, or copies of those that are themselves what somebody holds.
+
+    A user's rule may return an operand as it was kept: its owner may write into it.
+    """
+    taken = {id(x) for x in held if hasattr(x, "dtype")}
+    return [
+        backend_of(c).asarray(c, copy=True) if id(c) in taken and type(c) not in traced_types else c
+        for c in cotangents
+    ]
+
+
+def _with_own_memory(pull: Callable[..., Sequence[Any]]) -> Callable[..., Sequence[Any]]:
+    def pulled(g: Any, kept: tuple[Any, ...], *reuse: Any) -> Sequence[Any]:
+        return apart_from(kept, pull(g, kept, *reuse))
+
+    return pulled
 
 
 _PASSING = (lambda g: g).__code__
@@ -113,7 +133,10 @@ class Plan:
             pull = self._compile(self._rules(rules), backend.reusable, beside=True)
         elif primitive.keeping is not None and primitive.name not in backend.keeping:
             pull = self._compile(self._rules(primitive.rules), beside=True)
-        pull = self.pulls[type(g)] = backend.guarded(pull)
+        pull = backend.guarded(pull)
+        if not primitive.body.__module__.startswith("portagrad"):
+            pull = _with_own_memory(pull)
+        self.pulls[type(g)] = pull
         return pull
 
     def _own(self, rule: Rule, formula: Formula | tuple[Any, ...]) -> Rule:

@@ -182,3 +182,26 @@ def test_data_without_axes_stays_an_array(made):
     x.data = x.data - 0.5
     x.data[...] *= 2.0
     assert x.data == 3.0
+
+
+def test_a_rule_that_returns_an_operand_gives_nobody_its_memory():
+    @pg.primitive
+    def stated(x, y):
+        return xp.sum(x * y)
+
+    stated.defvjp(x=lambda g, y: y, y=lambda g, x: x)
+
+    @pg.custom_vjp
+    def custom(x, y):
+        return xp.sum(x * y)
+
+    custom.defvjp(
+        lambda x, y: (xp.sum(x * y), {"kept": [x, y]}), lambda r, g: (r["kept"][1], r["kept"][0])
+    )
+    for function in (stated, custom):
+        for _ in range(2):
+            x, y = (pg.tensor(np.asarray(values), requires_grad=True) for values in (X, X[::-1]))
+            function(x, y).backward()
+            np.testing.assert_array_equal(x.grad, y.data)
+            x.grad[...] = y.grad[...] = 7.0
+            assert (x.data.tolist(), y.data.tolist()) == (X, X[::-1])
