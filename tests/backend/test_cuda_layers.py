@@ -20,18 +20,6 @@ import portagrad
 from portagrad import kernels
 from portagrad.backend.elementwise import Instruction, Operand, Part, Program
 
-MODULES = (
-    "activations",
-    "formulas",
-    "layers",
-    "elements",
-    "columns",
-    "products",
-    "source",
-    "cublaslt",
-    "cublaslt.multiply",
-)
-
 
 class Array(np.ndarray):
     """An array that says where its memory is, as CuPy's do."""
@@ -69,8 +57,7 @@ def stand_in():
 @pytest.fixture
 def layers(cuda_compiler, monkeypatch):
     """portagrad_cupy.layers on the processor; `.launches` are noted."""
-    names = [f"portagrad_cupy.{name}" for name in MODULES]
-    before = {name: sys.modules.pop(name) for name in names if name in sys.modules}
+    before = put_away()
     monkeypatch.setitem(sys.modules, "cupy", stand_in())
     module: Any = importlib.import_module("portagrad_cupy.layers")
     elements: Any = importlib.import_module("portagrad_cupy.elements")
@@ -101,9 +88,14 @@ def layers(cuda_compiler, monkeypatch):
     elements.launching.layout.cache_clear()  # it holds compiled kernels
     yield module
     elements.launching.layout.cache_clear()
-    for name in names:
-        sys.modules.pop(name, None)
+    put_away()
     sys.modules.update(before)
+
+
+def put_away():
+    """Take the backend out of what is imported, with its package: that has the modules, too."""
+    names = [name for name in sys.modules if name.partition(".")[0] == "portagrad_cupy"]
+    return {name: sys.modules.pop(name) for name in names}
 
 
 def normal(*shape, dtype="float32", seed=0):
