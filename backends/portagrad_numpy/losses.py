@@ -99,7 +99,7 @@ def cross_entropy_kept(logits: Any, target: Any, reduction: str = "mean") -> Any
 def _exponentials(logits: Any, target: Any, reduction: str) -> tuple[Any, Any]:
     """exp(x), and x[label], both less the largest x; nothing for a call that is not plain."""
     shifted = _shifted(logits) if _labelled(logits, target, reduction) else None
-    if shifted is None or target.item(target.argmin()) < 0:
+    if shifted is None:
         return None, None
     try:
         chosen = shifted[counted(len(target)), target]
@@ -122,7 +122,7 @@ def cross_entropy_backward(g: Any, logits: Any, target: Any, reduction: str = "m
     if not _labelled(logits, target, reduction) or g.dtype is not logits.dtype:
         return NotImplemented
     p = _shifted(logits)
-    if p is None or target.item(target.argmin()) < 0:
+    if p is None:
         return NotImplemented
     numpy.exp(p, p)
     numpy.divide(p, _row_sums(p)[:, None], p)
@@ -139,7 +139,7 @@ def over_rows(g: Any, rows: int, reduction: str) -> Any:
 
 
 def _labelled(logits: Any, target: Any, reduction: str) -> bool:
-    """Rows of logits with an integer label for each, and one loss wanted of all."""
+    """Rows of logits with an integer label for each, none below 0, and one loss wanted of all."""
     return (
         logits.ndim == 2
         and is_plain(logits)
@@ -149,6 +149,7 @@ def _labelled(logits: Any, target: Any, reduction: str) -> bool:
         and len(target) == len(logits) > 0
         and logits.shape[1] > 0
         and (reduction == "mean" or reduction == "sum")
+        and target.item(target.argmin()) >= 0
     )
 
 
