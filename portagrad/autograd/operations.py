@@ -212,21 +212,25 @@ def _elementwise_operand(i: int, otherwise: str) -> str:
 
 def _operand(i: int, otherwise: str) -> str:
     """Any operand may be a tensor, an array, a number or None."""
-    trace = f"""if trace is None:
+    if i == 0:
+        # Of what is inside of it nothing is asked: no version is of a traced type.
+        before, trace, inside = "\n    trace = None", "trace = x0.trace", ""
+    else:
+        before = ""
+        trace = f"""if trace is None:
             trace = x{i}.trace
         elif x{i}.trace is not trace:
             {otherwise}"""
-    # No version is of a traced type, and the versions are by the type of the first.
-    inside = f"""
+        inside = f"""
         if type(v{i}) in traced_types:
             {otherwise}"""
-    return f"""{"" if i else f"{chr(10)}    trace = None"}
+    return f"""{before}
     v{i} = x{i}
     n{i} = None
     if type(x{i}) in traced_types:
-        {trace if i else "trace = x0.trace"}
+        {trace}
         v{i} = x{i}.value
-        n{i} = x{i}.node{inside if i else ""}
+        n{i} = x{i}.node{inside}
     elif type(x{i}) in HOST_SCALARS:
         {otherwise}"""
 
