@@ -42,6 +42,10 @@ class Array(Protocol):
     def size(self) -> int:
         """The number of elements."""
 
+    @property
+    def T(self) -> Any:
+        """A matrix with its axes the other way round."""
+
     def __getitem__(self, key: Any, /) -> Any: ...
     def __neg__(self) -> Any: ...
     def __add__(self, other: Any, /) -> Any: ...

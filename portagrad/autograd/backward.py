@@ -16,7 +16,7 @@ from portagrad.backend import Backend, backend_of, namespace
 from portagrad.batching.kinds import by_element
 from portagrad.batching.rule import rules
 from portagrad.errors import BackwardError
-from portagrad.primitive import Primitive, Trace, innermost, mode, traced_types
+from portagrad.primitive import NORMAL, Primitive, Trace, innermost, mode, traced_types
 
 
 def walk(
@@ -152,6 +152,17 @@ def walk(
         except Exception as error:
             raise _failed(node, error) from error
     return finished
+
+
+def takes_number(node: Node, value: Any) -> bool:
+    """May the cotangent of a loss be the Python number 1? An array would have to be made for it."""
+    return (
+        node.plan is not None
+        and type(value) in node.plan.primitive.scaled_types
+        and value.shape == ()
+        and node.extra is None
+        and mode.get() is NORMAL
+    )
 
 
 def _taken(nodes: Iterable[Node], pending: dict[Node, Any], leaves: dict[Node, Any]) -> list[Any]:

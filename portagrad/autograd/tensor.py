@@ -9,7 +9,7 @@ from portagrad import array_api as xp
 from portagrad.array import Array
 from portagrad.array_api.array_object import ArrayObject
 from portagrad.array_api.data_type import is_inexact
-from portagrad.autograd.backward import apart, conjugate, walk
+from portagrad.autograd.backward import apart, conjugate, takes_number, walk
 from portagrad.autograd.lifting import as_like
 from portagrad.autograd.namespace import namespace_of
 from portagrad.autograd.node import Extra, Node, new_node
@@ -198,11 +198,15 @@ class Tensor(ArrayObject):
                 "backward: this Tensor was made from nothing that requires a gradient, under "
                 "no_grad(), or was detached. Make an input with tensor(..., requires_grad=True)"
             )
-        seed = self._seed(gradient)
-        if create_graph:
-            seed = seed if type(seed) in traced_types else self.tape.lift(seed)
-        cotangent = conjugate(seed)
-        backend = None if type(seed) in traced_types else backend_of(seed)
+        if gradient is None and not create_graph and takes_number(node, self.value):
+            seed = cotangent = 1.0
+            plain = self.value
+        else:
+            seed = plain = self._seed(gradient)
+            if create_graph:
+                seed = plain = seed if type(seed) in traced_types else self.tape.lift(seed)
+            cotangent = conjugate(seed)
+        backend = None if type(plain) in traced_types else backend_of(plain)
         found = walk(
             [(node, cotangent)],
             self.trace,  # type: ignore[arg-type]
@@ -211,10 +215,10 @@ class Tensor(ArrayObject):
             backend=backend,
         )
         owns_memory = None if backend is None else backend.owns_memory
-        kind = type(seed)  # a gradient may be of another, where something records the walk
+        kind = type(plain)  # a gradient may be of another, where something records the walk
         taken = {id(seed), id(self.value)}
         changed = []
-        real = seed.dtype if cotangent is seed else None  # of these nothing is conjugated
+        real = plain.dtype if cotangent is seed else None  # of these nothing is conjugated
         for node, gradient in found.items():
             if gradient.dtype is not real:
                 cotangent, gradient = gradient, conjugate(gradient)

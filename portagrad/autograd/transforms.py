@@ -8,7 +8,7 @@ from typing import Any
 
 from portagrad import array_api as xp
 from portagrad.array_api.data_type import is_complex
-from portagrad.autograd.backward import conjugate, hand_out, walk
+from portagrad.autograd.backward import conjugate, hand_out, takes_number, walk
 from portagrad.autograd.lifting import (
     is_number_or_array,
     lift,
@@ -124,7 +124,8 @@ def _pull_back(
     if not own or result.node is None:
         refuse_lost([result], tape, name)
         return lower(value, tape), {}
-    return lower(value, tape), walk([(result.node, xp.ones_like(value))], tape)
+    one = 1.0 if takes_number(result.node, value) else xp.ones_like(value)
+    return lower(value, tape), walk([(result.node, one)], tape)
 
 
 def as_they_are(inputs: list[Tensor]) -> list[Tensor]:

@@ -8,7 +8,8 @@ from portagrad import array_api
 from portagrad.array import Array
 from portagrad.array_api.beyond.stable import odds
 from portagrad.array_api.namespace import array_namespace
-from portagrad.primitive import kernel
+from portagrad.kernels.operand import fits_into
+from portagrad.primitive import kernel, traced_types
 
 # Each derivative is a kernel too, so that a backend can fuse it under its name
 # and the manual layers can call it. Operators stand between values of one origin
@@ -25,13 +26,22 @@ def sigmoid(x: Array, /) -> Array:
     σ' = σ (1 - σ).
     """
     e = odds(x)
-    return e / (1 + e)
+    whole = 1 + e
+    if type(e) in traced_types:
+        return e / whole
+    e /= whole
+    return e
 
 
 @kernel
 def sigmoid_backward(g: Array, out: Array, /) -> Array:
     """Pull g back: g σ (1 - σ), from the saved output."""
-    return array_namespace(g, out).multiply(g, out * (1 - out))
+    rest = 1 - out
+    if fits_into(rest, g) and g.shape == rest.shape:
+        rest *= out
+        rest *= g
+        return rest
+    return array_namespace(g, out).multiply(g, out * rest)
 
 
 sigmoid.defvjp(x=sigmoid_backward)
@@ -46,7 +56,11 @@ def tanh(x: Array, /) -> Array:
 @kernel
 def tanh_backward(g: Array, out: Array, /) -> Array:
     """Pull g back: g (1 - tanh²), from the saved output."""
-    return array_namespace(g, out).multiply(g, 1 - out * out)
+    slope = 1 - out * out
+    if fits_into(slope, g) and g.shape == slope.shape:
+        slope *= g
+        return slope
+    return array_namespace(g, out).multiply(g, slope)
 
 
 tanh.defvjp(x=tanh_backward)

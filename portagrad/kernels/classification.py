@@ -114,7 +114,9 @@ def _from_exponentials(g: Array, beside: Beside, reduction: str) -> Array:
 def _scaled_rows(g: Array, error: Array, reduction: str) -> Array:
     """Each row times its cotangent, and the scale of the value."""
     g = scaled(g, "cross_entropy", error.shape[:-1], reduction)
-    return array_namespace(error, g).multiply(error, g[..., None] if g.ndim else g)
+    if getattr(g, "ndim", 0):
+        g = g[..., None]
+    return array_namespace(error, g).multiply(error, g)
 
 
 def _logits_backward(g: Array, logits: Array, target: Array, reduction: str, beside: Any) -> Array:
@@ -130,6 +132,7 @@ def _target_backward(g: Array, logits: Array, reduction: str) -> Array:
 
 
 cross_entropy.primitive.keeping = _with_softmax
+cross_entropy.primitive.scales = True
 cross_entropy.defvjp(logits=_logits_backward, target=_target_backward)
 
 

@@ -14,6 +14,7 @@ from portagrad.array_api.data_type import is_inexact
 from portagrad.array_api.namespace import array_namespace
 from portagrad.backend import namespace
 from portagrad.errors import DtypeError, ShapeError
+from portagrad.kernels.operand import fits_into
 from portagrad.primitive import kernel, require_operand
 
 
@@ -31,10 +32,13 @@ def linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     """
     if not _fits(x, weight, bias):
         raise _refused(x, weight, bias)
-    y = product(rows(x), weight)
-    if x.ndim != 2:
-        y = array_namespace(y).reshape(y, (*x.shape[:-1], weight.shape[1]))
-    return y if bias is None else array_namespace(y, bias).add(y, bias)
+    y = product(x if x.ndim == 2 else rows(x), weight)
+    if bias is not None:
+        if fits_into(y, bias):
+            y += bias
+        else:
+            y = array_namespace(y, bias).add(y, bias)
+    return y if x.ndim == 2 else array_namespace(y).reshape(y, (*x.shape[:-1], weight.shape[1]))
 
 
 @kernel
@@ -74,22 +78,22 @@ def product(x: Any, y: Any) -> Any:
 @kernel
 def linear_x_backward(g: Array, weight: Array) -> Array:
     """dX = g Wᵀ, (..., out) to (..., in)."""
-    pulled = product(rows(g), rows(weight).T)
     if g.ndim == 2:
-        return pulled
+        return product(g, weight.T)
+    pulled = product(rows(g), weight.T)
     return array_namespace(pulled).reshape(pulled, (*g.shape[:-1], weight.shape[0]))
 
 
 @kernel
 def linear_weight_backward(g: Array, x: Array) -> Array:
     """dW = Xᵀ g, summed over all leading axes."""
-    return product(rows(x).T, rows(g))
+    return product(x.T, g) if x.ndim == g.ndim == 2 else product(rows(x).T, rows(g))
 
 
 @kernel
 def linear_bias_backward(g: Array) -> Array:
     """db = Σ g over all leading axes."""
-    return array_namespace(g).sum(rows(g), axis=0)
+    return array_namespace(g).sum(g if g.ndim == 2 else rows(g), axis=0)
 
 
 linear.defvjp(x=linear_x_backward, weight=linear_weight_backward, bias=linear_bias_backward)
@@ -97,18 +101,19 @@ linear.defvjp(x=linear_x_backward, weight=linear_weight_backward, bias=linear_bi
 
 def _fits(x: Array, weight: Array, bias: Array | None) -> bool:
     """Is it a call that `linear` takes? Looked at in one go, as every call is."""
-    return (
-        hasattr(x, "dtype")
-        and hasattr(weight, "dtype")
-        and weight.ndim == 2
-        and x.shape[-1:] == weight.shape[:1]
-        and (bias is None or (hasattr(bias, "dtype") and bias.shape == weight.shape[1:]))
-        and (
-            x.dtype is weight.dtype
-            or (is_inexact(x) and is_inexact(weight))
-            or x.dtype == weight.dtype
+    try:
+        return (
+            weight.ndim == 2
+            and x.shape[-1:] == weight.shape[:1]
+            and (bias is None or bias.shape == weight.shape[1:])
+            and (
+                x.dtype is weight.dtype
+                or (is_inexact(x) and is_inexact(weight))
+                or x.dtype == weight.dtype
+            )
         )
-    )
+    except AttributeError:  # one of them is no array
+        return False
 
 
 def _refused(x: Array, weight: Array, bias: Array | None) -> Exception:

@@ -65,6 +65,7 @@ def _prediction_backward(
 
 
 mse.primitive.keeping = _with_error
+mse.primitive.scales = True
 mse.defvjp(
     prediction=_prediction_backward,
     target=lambda g, prediction, target, reduction: mse_backward(-g, prediction, target, reduction),

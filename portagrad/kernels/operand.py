@@ -10,7 +10,7 @@ from portagrad.array import Array
 from portagrad.array_api.data_type import is_real_floating
 from portagrad.backend import backend_of, namespace
 from portagrad.errors import DtypeError, ShapeError
-from portagrad.primitive import innermost, require_operand
+from portagrad.primitive import innermost, require_operand, traced_types
 
 
 def require_floating(name: str, argument: str, x: Array) -> None:
@@ -25,6 +25,13 @@ def require_floating(name: str, argument: str, x: Array) -> None:
 
 def require_pair(name: str, argument: str, prediction: Array, target: Array) -> None:
     """Refuse predictions and targets that do not belong together, one by one."""
+    if (
+        type(prediction) is type(target)
+        and hasattr(prediction, "dtype")
+        and prediction.shape == target.shape
+        and is_real_floating(prediction)
+    ):
+        return  # nearly always
     require_floating(name, argument, prediction)
     require_operand(name, target)
     namespace(prediction, target)  # raises for arrays of two libraries
@@ -44,6 +51,19 @@ def as_floating(target: Array, prediction: Array) -> Array:
     if target.dtype == prediction.dtype or is_real_floating(target):
         return target
     return xp.astype(target, prediction.dtype)
+
+
+def fits_into(y: Any, x: Any) -> bool:
+    """May a `y` that was made just now be written over, as in `y += x`?
+
+    Where both are plain arrays of one dtype: nothing is promoted, and no trace follows. The
+    standard has operators in place, and a library whose arrays never change binds `y` anew.
+    """
+    return (
+        type(y) is type(x)
+        and (y.dtype is x.dtype or y.dtype == x.dtype)
+        and type(y) not in traced_types
+    )
 
 
 def readable(x: Array) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, ParamSpec, Protocol, TypeVar, cast
 
@@ -21,6 +22,9 @@ from portagrad.array import Array
 from portagrad.array_api.data_type import is_complex
 from portagrad.backend import backend_of, explained
 from portagrad.primitive import on_numbers, traced_types
+
+#: `g += x` as an expression.
+iadd: Callable[[Any, Any], Any] = operator.iadd
 
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
@@ -101,7 +105,11 @@ def sgd_update(
     All of one parameter have its shape, and the results its dtype: new arrays. Without
     momentum nothing is remembered, and the second list is empty.
     """
-    updated, remembered = [], []
+    remembered: list[Array] = []
+    back = -learning_rate
+    if not momentum and not weight_decay:
+        return [iadd(g * back, data) for data, g in zip(parameters, gradients)], remembered
+    updated = []
     for data, g, v in zip(parameters, gradients, velocities):
         if weight_decay:
             g = g + data * weight_decay
@@ -109,9 +117,7 @@ def sgd_update(
             # The first velocity is a copy: the gradient belongs to its parameter.
             g = xp.astype(g, g.dtype, copy=True) if v is None else like(v, data) * momentum + g
             remembered.append(g)
-        new = g * -learning_rate
-        new += data
-        updated.append(new)
+        updated.append(iadd(g * back, data))  # in one array
     return updated, remembered
 
 

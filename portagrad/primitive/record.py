@@ -54,6 +54,10 @@ class Primitive:
         self.linear = self.bilinear = False
         #: Does the rule take None for the cotangent of a result that nobody used?
         self.takes_none = False
+        #: Does the rule only multiply by its cotangent, so that a Python number will do?
+        self.scales = False
+        #: The types of arrays where that rule, and no backend's own, is what runs.
+        self.scaled_types: set[type] = set()
         #: Arguments that are no operands but have no name for a caller either.
         self.unnamed = tuple(
             p.name
@@ -186,6 +190,8 @@ class Primitive:
             elif self.elementwise:
                 version = getattr(backend.xp, self.name, self.body)
             keeping = backend.keeping.get(self.name, fused or self.keeping or version)
+            if self.scales and keeping is self.keeping and self.name not in backend.pullbacks:
+                self.scaled_types.add(type(example))
             self.fused[type(example)] = backend.guarded(keeping)
             version = self.versions[type(example)] = backend.guarded(version)
         return version
@@ -194,6 +200,7 @@ class Primitive:
         """Ask the backends anew for what runs on their arrays."""
         self.versions.clear()
         self.fused.clear()
+        self.scaled_types.clear()
 
     def on_arrays(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """Call on plain arrays."""

@@ -113,13 +113,16 @@ class Plan:
 
         `pull(g, kept)`, or for a large g `pull(g, kept, spare, room, consume)`: `spare` is g
         again where it may be written to, or another array like it; `room(g)` gives more of
-        those; with `consume`, what was kept and nobody else holds may be written to.
+        those; with `consume`, what was kept and nobody else holds may be written to. Where the
+        primitive `scales`, g may be a Python number.
         """
         pull = self.pull
+        primitive = self.primitive
+        if type(g) is float:
+            pull = self.pulls[float] = self._compile(self._rules(primitive.rules), beside=True)
         if not hasattr(g, "dtype"):
             return pull  # a list, of a primitive with several results
         backend = backend_of(g)
-        primitive = self.primitive
         own = backend.pullbacks.get(primitive.name)
         if not isinstance(g, backend.array_types()):
             pass

@@ -19,6 +19,7 @@ from portagrad import kernels
 from portagrad.graph.fusion.explain import is_launched
 from portagrad_array_api_strict import backend as strict_backend
 
+WIDE, SMALL = (784, 512, 256, 10), (64, 128, 10)
 #: Names in portagrad_cupy.kernels.KERNELS, and how many launches each takes in a step like this.
 LAUNCHES = {
     **dict.fromkeys(("sigmoid", "sigmoid_backward", "tanh", "tanh_backward"), 1),
@@ -33,6 +34,8 @@ LAUNCHES = {
 #: What looks at the same memory in another way.
 FREE = {"reshape", "permute_dims", "matrix_transpose", "expand_dims", "squeeze", "broadcast_to"}
 FREE |= {"T", "mT", "__getitem__", "asarray", "alias"}
+#: What changes an array where it is.
+IN_PLACE = ("__iadd__", "__isub__", "__imul__", "__itruediv__", "__ipow__", "__imatmul__")
 #: What array-api-strict does for itself on the way: a number beside an array, a promotion, and
 #: `empty(0)`, by which it is asked for its device.
 FREE |= {"_promote_scalar", "_normalize_two_args", "empty"}
@@ -54,10 +57,17 @@ class Calls(Counter[str]):
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
-    """The functions of array-api-strict that make an array, and how often each did."""
+    """The functions of array-api-strict that make or change an array, and how often each did."""
     noted = Calls()
     kind = type(strict.empty(0))
     new = kind._new
+
+    def in_place(name: str, operator: Any) -> Any:
+        def run(x: Any, y: Any) -> Any:
+            noted[name] += not noted.inside
+            return operator(x, y)
+
+        return run
 
     def counted(x: Any, /, device: Any) -> Any:
         name = sys._getframe(1).f_code.co_name
@@ -66,6 +76,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
         return new(x, device=device)
 
     monkeypatch.setattr(kind, "_new", staticmethod(counted))
+    for name in IN_PLACE:
+        monkeypatch.setattr(kind, name, in_place(name, getattr(kind, name)))
     with pg.use_backend("array_api_strict"):
         yield noted
 
@@ -119,9 +131,8 @@ def like_cupy(monkeypatch: pytest.MonkeyPatch, calls: Calls) -> Iterator[None]:
     forget()
 
 
-def training(optimizer: str = "sgd") -> Any:
+def training(optimizer: str = "sgd", loss: str = "cross_entropy", widths: Any = WIDE) -> Any:
     """784-512-256-10 with sigmoids, as few rows as a test wants: the count is the same."""
-    widths = (784, 512, 256, 10)
     layers: list[Any] = []
     for number, (m, n) in enumerate(pairwise(widths)):
         layers += [pg.nn.Linear(m, n, dtype="float32", seed=number), pg.nn.Sigmoid()]
@@ -129,23 +140,37 @@ def training(optimizer: str = "sgd") -> Any:
     make = {"sgd": pg.optim.SGD, "adam": pg.optim.Adam}[optimizer]
     chosen = make(network.parameters(), learning_rate=0.1)
 
+    criterion = {"cross_entropy": pg.nn.CrossEntropyLoss, "mse": pg.nn.MSELoss}[loss]()
+
     def step(x: Any, y: Any) -> Any:
         chosen.zero_grad()
-        loss = pg.nn.CrossEntropyLoss()(network(x), y)
-        loss.backward()
+        value = criterion(network(x), y)
+        value.backward()
         chosen.step()
-        return loss
+        return value
 
     random = np.random.default_rng(0)
-    x = pg.asarray(random.normal(size=(4, 784)), dtype="float32")
-    return step, x, pg.asarray(random.integers(0, 10, 4))
+    x = pg.asarray(random.normal(size=(4, widths[0])), dtype="float32")
+    if loss == "mse":
+        return step, x, pg.asarray(random.normal(size=(4, widths[-1])), dtype="float32")
+    return step, x, pg.asarray(random.integers(0, widths[-1], 4))
 
 
-@pytest.mark.parametrize(("device", "most"), [("CPU_DEVICE", 60), ("device1", 62)])
-def test_eager_work_without_kernels(calls, device, most):
+@pytest.mark.parametrize(
+    ("loss", "widths", "device", "most"),
+    [
+        ("mse", WIDE, "CPU_DEVICE", 45),
+        ("mse", WIDE, "device1", 45),
+        ("cross_entropy", SMALL, "CPU_DEVICE", 42),
+        ("cross_entropy", SMALL, "device1", 44),
+        ("cross_entropy", WIDE, "CPU_DEVICE", 58),
+        ("cross_entropy", WIDE, "device1", 60),
+    ],
+)
+def test_eager_work_without_kernels(calls, loss, widths, device, most):
     """Labels on the host are counted, and read; elsewhere their rows are made nan."""
     with pg.use_backend("array_api_strict", device=device):
-        step, x, y = training()
+        step, x, y = training(loss=loss, widths=widths)
         step(x, y)
         calls.clear()
         step(x, y)
