@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
@@ -107,6 +108,14 @@ class JitFunction:
         if instance is None:
             return self
         return functools.partial(self, instance)
+
+    def __reduce__(self) -> Any:
+        """Copied and pickled as functions are, by name; else as another one around a copy."""
+        home: Any = sys.modules.get(getattr(self, "__module__", None) or "")
+        name = getattr(self, "__qualname__", "")
+        if functools.reduce(lambda x, part: getattr(x, part, None), name.split("."), home) is self:
+            return name
+        return _again, (self.__portagrad_function__, self._static)
 
     @property
     def plans(self) -> int:
@@ -276,6 +285,12 @@ class JitFunction:
     def _changed(self, key: Any) -> None:
         if key not in self._refused:
             self._inputs.add(key)
+
+
+def _again(function: Callable[..., Any], static: frozenset[Any]) -> JitFunction:
+    """A jitted function from what was copied or pickled; it has no plans yet."""
+    numbers = [each for each in static if isinstance(each, int)]
+    return JitFunction(function, numbers, [each for each in static if isinstance(each, str)])
 
 
 def _miss(args: Any, keywords: Any) -> Any:

@@ -13,7 +13,8 @@ import functools
 import random
 import sys
 import types
-from collections import deque
+import weakref
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -89,6 +90,9 @@ class Surroundings:
         self.containers: list[tuple[Any, str]] = []
         self.seen: dict[int, Any] = {}
         self._known: set[tuple[int, Any]] = set()
+        #: Names that the code within reach looks up, and the methods of which none is known yet.
+        self._looked_up: set[str] = set()
+        self._waiting: defaultdict[str, list[Any]] = defaultdict(list)
         for value, where in roots:
             self._visit(value, where)
 
@@ -113,8 +117,6 @@ class Surroundings:
             self.arrays.append(place)
         elif isinstance(value, types.ModuleType):
             self._module(value, place.where, place.names)
-        elif isinstance(value, type):
-            self._class(value, place.where)
         else:
             self._fix(place, value)
             self._visit(value, place.where)
@@ -155,6 +157,8 @@ class Surroundings:
         elif isinstance(value, types.MethodType):
             self._visit(value.__self__, where)
             self._visit(value.__func__, where)
+        elif isinstance(value, weakref.ref):
+            self._visit(value(), where)
         elif isinstance(value, functools.partial):
             for part in (value.func, value.args, value.keywords):
                 self._visit(part, where)
@@ -168,11 +172,14 @@ class Surroundings:
             for i, part in enumerate(value):
                 # Nothing can be put into a tuple, so what it holds are constants and objects.
                 self._inside_tuple(part, f"{where}[{i}]")
+            self._object(value, where)
         elif isinstance(value, Parameter):
             self.arrays.append(Place(value, "_data", False, where))
             self.gradients.append(Place(value, "grad", False, f"{where}.grad"))
         elif hasattr(value, "__portagrad_function__"):
             self._visit(value.__portagrad_function__, where)
+            for name in [name for name in vars(value) if not name.startswith("_")]:
+                self._place(Place(vars(value), name, True, f"{where}.{name}"))
         else:
             self._object(value, where)
 
@@ -180,6 +187,7 @@ class Surroundings:
         self.containers.append((value, where))
         for key in list(keys):
             self._place(Place(value, key, True, f"{where}[{key!r}]"))
+        self._object(value, where)
 
     def _inside_tuple(self, part: Any, where: str) -> None:
         if _is_array(part) and type(part) not in traced_types:
@@ -192,9 +200,10 @@ class Surroundings:
         if root not in LIBRARIES:
             self._class(kind, kind.__name__)
         ours = root == "portagrad" and rest.partition(".")[0] in STATEFUL
+        ours = ours or root == "collections"  # ChainMap, UserDict and the like
         if root in LIBRARIES and not ours:
             return
-        if hasattr(value, "__dict__"):
+        if hasattr(value, "__dict__") and vars(value) is not value:
             self.containers.append((vars(value), where))
             for key in list(vars(value)):
                 self._place(Place(vars(value), key, True, f"{where}.{key}"))
@@ -203,14 +212,30 @@ class Surroundings:
                 self._place(Place(value, name, False, f"{where}.{name}"))
 
     def _class(self, kind: type, where: str) -> None:
-        """What a user's class holds itself, beside its methods."""
-        if kind.__module__.partition(".")[0] in LIBRARIES or id(kind) in self.seen:
+        """What a user's class, and those it inherits from, hold; of methods what is called."""
+        if _is_librarys(kind) or id(kind) in self.seen:
             return
         self.seen[id(kind)] = kind
         for name, value in list(vars(kind).items()):
             method = hasattr(value, "__get__") or isinstance(value, type)
             if not name.startswith("__") and not method:
                 self._place(Place(kind, name, False, f"{where}.{name}"))
+            elif method:
+                # Python calls some by itself, and a library those that it has, too (forward).
+                unasked = any(_is_librarys(c) and hasattr(c, name) for c in kind.__mro__)
+                if name in self._looked_up or name.startswith("__") or unasked:
+                    self._method(value, f"{where}.{name}")
+                else:
+                    self._waiting[name].append((value, f"{where}.{name}"))
+        for each in kind.__bases__:
+            self._class(each, each.__name__)
+
+    def _method(self, value: Any, where: str) -> None:
+        """The code behind a class's attribute."""
+        for part in ("__func__", "fget", "fset", "func"):
+            if (inner := getattr(value, part, None)) is not None:
+                self._visit(inner, where)
+        self._visit(value, where)
 
     def _module(self, module: types.ModuleType, where: str, names: frozenset[str]) -> None:
         """What the code takes from a user's module."""
@@ -239,8 +264,14 @@ class Surroundings:
         for part in (function.__defaults__, function.__kwdefaults__):
             if part is not None:
                 self._visit(part, where)
+        if vars(function):
+            self._container(vars(function), vars(function), where)
         namespace = function.__globals__
         names = _names(function.__code__)
+        self._looked_up |= names
+        for name in self._waiting.keys() & names:
+            for method, called in self._waiting.pop(name, ()):
+                self._method(method, called)
         for name in sorted(names):
             if name in namespace and not name.startswith("__"):
                 self._place(Place(namespace, name, True, name, names))
@@ -251,6 +282,12 @@ class Surroundings:
         """All places, with what stands there now."""
         places = [*self.arrays, *self.gradients, *self.numbers, *(p for p, _ in self.fixed)]
         return {place.identity: (place, place.get()) for place in places}
+
+
+def _is_librarys(kind: type) -> bool:
+    """Is a class one that keeps no state of the user's?"""
+    root = kind.__module__.partition(".")[0]
+    return root in LIBRARIES or root in sys.stdlib_module_names
 
 
 def _slots(kind: type) -> Iterator[str]:
@@ -264,6 +301,8 @@ def _slots(kind: type) -> Iterator[str]:
 
 
 def _is_array(x: Any) -> bool:
+    if isinstance(x, dict):  # one that has its entries for attributes may raise what it likes
+        return False
     return hasattr(x, "dtype") and hasattr(x, "shape") and find_backend(x) is not None
 
 

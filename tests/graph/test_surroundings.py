@@ -1,7 +1,11 @@
 """What a jitted function can reach beside its arguments, and what it may do with it."""
 
+import copy
 import enum
-from collections import deque
+import pickle
+import weakref
+from collections import ChainMap, deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,3 +130,116 @@ def test_tensors_are_made_of_arguments() -> None:
         np.testing.assert_array_equal(gradient, 3 * ONES)
         assert narrow.dtype == np.float32
     assert compiled.plans == 1
+
+
+FACTOR: Any = 2.0
+KIND: Any = np.float32
+
+
+class Base:
+    """What a method of it, or of what inherits from it, looks up."""
+
+    power = 2.0
+
+    @property
+    def factor(self) -> Any:
+        return FACTOR
+
+    @staticmethod
+    def times(x: Any) -> Any:
+        return x * FACTOR
+
+    def raised(self, x: Any) -> Any:
+        return x**self.power
+
+
+class Derived(Base):
+    def __call__(self, x: Any) -> Any:
+        return x * FACTOR
+
+
+class Scaled(pg.nn.Module):
+    def forward(self, x: Any) -> Any:
+        return x * FACTOR
+
+
+class Options(dict[str, Any]):
+    __getattr__ = dict.__getitem__
+
+
+def scaled(x: Any) -> Any:
+    return x * scaled.factor  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: Derived()(x),
+        lambda x, made=Derived(): made(x),
+        lambda x, made=Derived(): made.factor * x,
+        lambda x: Derived.times(x),
+        lambda x, made=Derived(): made.raised(x),
+        lambda x, module=Scaled(): module(x),
+        lambda x: xp.astype(x, KIND),
+        lambda x, options=Options(): x * options.factor,
+        lambda x, chain=ChainMap({}): x * chain["factor"],
+        lambda x, options=weakref.ref(Derived): x * options().power,
+        scaled,
+        pg.jit(lambda x: x * scaled.factor),  # type: ignore[attr-defined]
+    ],
+)
+def test_methods_classes_and_attributes_of_functions_are_within_reach(
+    function: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled = pg.jit(function)
+    kept = [x for x in getattr(function, "__defaults__", None) or () if isinstance(x, Mapping)]
+    for factor, kind in ((2.0, np.float32), (2.0, np.float32), (3.0, np.float64), (5.0, np.int8)):
+        monkeypatch.setitem(globals(), "FACTOR", factor)
+        monkeypatch.setitem(globals(), "KIND", kind)
+        monkeypatch.setattr(Base, "power", factor)
+        monkeypatch.setattr(scaled, "factor", factor, raising=False)
+        for each in kept:
+            each["factor"] = factor  # type: ignore[index]
+        for _ in range(2):
+            result, expected = compiled(3 * ONES), function(3 * ONES)
+            np.testing.assert_array_equal(result, expected)
+            assert result.dtype == expected.dtype
+
+
+def test_what_another_method_looks_up_makes_no_new_plan() -> None:
+    log: list[float] = []
+
+    class Trainer:
+        def step(self, x: Any) -> Any:
+            return 2 * x
+
+        def report(self) -> None:
+            log.append(1.0)
+
+    trainer = Trainer()
+    compiled = pg.jit(trainer.step)
+    for _ in range(4):
+        compiled(ONES)
+        trainer.report()
+    assert compiled.plans == 1
+
+
+@pg.jit
+def doubled(x: Any) -> Any:
+    return 2 * x
+
+
+def test_copied_and_pickled_as_functions_are() -> None:
+    assert copy.deepcopy(doubled) is doubled
+    assert pickle.loads(pickle.dumps(doubled)) is doubled
+
+    network: Any = pg.nn.Linear(2, 1, seed=0)
+    network.compiled = pg.jit(network.forward, static_argnames=())
+    with pg.no_grad():
+        for _ in range(3):
+            network.compiled(ONES)
+        for twin in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+            twin.weight.data = 2 * twin.weight.data
+            for each in (network, twin):
+                np.testing.assert_allclose(each.compiled(ONES).data, each(ONES).data, rtol=1e-6)
+            assert (network.weight.data != twin.weight.data).all()
