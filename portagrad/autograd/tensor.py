@@ -243,9 +243,14 @@ class Tensor(ArrayObject):
                     f"backward: the gradient of a result of shape {tuple(self.shape)} needs a "
                     f"cotangent: sum() it, or call backward(gradient) with that shape"
                 )
-            return backend_of(plain).ones_like(plain)
+            seed = backend_of(plain).ones_like(plain)
+            # Beside values of another trace (jit's) it is one of that trace: a plain array
+            # would go to the library's own kernels, together with them.
+            return seed if plain is self.value else self.value.trace.lift(seed)
         if type(gradient) not in traced_types:
             gradient = as_like(gradient, self)
+            if type(self.value) in traced_types:
+                gradient = self.value.trace.lift(gradient)
         elif gradient.trace is self.trace and gradient.node is None:
             gradient = gradient.value
         if tuple(gradient.shape) != tuple(self.shape):

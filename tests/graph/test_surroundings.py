@@ -5,7 +5,6 @@ import enum
 import pickle
 import weakref
 from collections import ChainMap, deque
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -167,6 +166,10 @@ class Options(dict[str, Any]):
     __getattr__ = dict.__getitem__
 
 
+MADE, MODULE, REFERENCE = Derived(), Scaled(), weakref.ref(Derived)
+OPTIONS, CHAIN = [Options()], ChainMap[str, Any]({})
+
+
 def scaled(x: Any) -> Any:
     return x * scaled.factor  # type: ignore[attr-defined]
 
@@ -175,15 +178,15 @@ def scaled(x: Any) -> Any:
     "function",
     [
         lambda x: Derived()(x),
-        lambda x, made=Derived(): made(x),
-        lambda x, made=Derived(): made.factor * x,
+        lambda x: MADE(x),
+        lambda x: MADE.factor * x,
         lambda x: Derived.times(x),
-        lambda x, made=Derived(): made.raised(x),
-        lambda x, module=Scaled(): module(x),
+        lambda x: MADE.raised(x),
+        lambda x: MODULE(x),
         lambda x: xp.astype(x, KIND),
-        lambda x, options=Options(): x * options.factor,
-        lambda x, chain=ChainMap({}): x * chain["factor"],
-        lambda x, options=weakref.ref(Derived): x * options().power,
+        lambda x: x * OPTIONS[0].factor,
+        lambda x: x * CHAIN["factor"],
+        lambda x: x * REFERENCE().power,
         scaled,
         pg.jit(lambda x: x * scaled.factor),  # type: ignore[attr-defined]
     ],
@@ -192,14 +195,12 @@ def test_methods_classes_and_attributes_of_functions_are_within_reach(
     function: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compiled = pg.jit(function)
-    kept = [x for x in getattr(function, "__defaults__", None) or () if isinstance(x, Mapping)]
     for factor, kind in ((2.0, np.float32), (2.0, np.float32), (3.0, np.float64), (5.0, np.int8)):
         monkeypatch.setitem(globals(), "FACTOR", factor)
         monkeypatch.setitem(globals(), "KIND", kind)
         monkeypatch.setattr(Base, "power", factor)
         monkeypatch.setattr(scaled, "factor", factor, raising=False)
-        for each in kept:
-            each["factor"] = factor  # type: ignore[index]
+        OPTIONS[0]["factor"] = CHAIN["factor"] = factor
         for _ in range(2):
             result, expected = compiled(3 * ONES), function(3 * ONES)
             np.testing.assert_array_equal(result, expected)

@@ -388,3 +388,37 @@ def test_an_error_in_a_replay_leaves_everything_as_it_was() -> None:
     after += [x for n in nets for p in n.parameters() for x in (p.data, p.grad)]
     for a, b in zip(after, before, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("loss", [xp.sum, lambda y: xp.mean(y) * 3.0, None])
+def test_a_walk_that_begins_with_an_array_of_its_own(loss: Any) -> None:
+    """Large, so that the library's own kernels would write it over."""
+    x = np.linspace(-1, 1, 300_000)
+
+    def slope(x: Any) -> Any:
+        t = pg.tensor(x, requires_grad=True)
+        y = xp.tanh(t) * pg.kernels.sigmoid(t)
+        y.backward(np.ones(x.shape)) if loss is None else loss(y).backward()
+        return t.grad
+
+    compiled = pg.jit(slope)
+    for _ in range(3):
+        np.testing.assert_allclose(compiled(x), slope(x), rtol=1e-12)
+
+
+def test_a_loss_times_a_number_that_changes_is_one_plan() -> None:
+    weight = pg.nn.Parameter(np.ones(3))
+    scale = {"loss": 1.0}
+
+    @pg.jit
+    def step(x: Any) -> None:
+        weight.grad = None
+        (xp.sum(weight * x) * scale["loss"]).backward()
+
+    x, plans = np.arange(3.0), []
+    for number in (1.0, 1.0, 2.0, 0.5, 4.0):
+        scale["loss"] = number
+        step(x)
+        np.testing.assert_allclose(weight.grad, number * x)
+        plans.append(step.plans)
+    assert plans[2] == plans[-1]
