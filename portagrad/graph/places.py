@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import gc
 import random
 import sys
 import types
@@ -162,7 +163,10 @@ class Surroundings:
         elif isinstance(value, functools.partial):
             for part in (value.func, value.args, value.keywords):
                 self._visit(part, where)
-        elif isinstance(value, (dict, types.MappingProxyType)):
+        elif isinstance(value, types.MappingProxyType):
+            for mapping in gc.get_referents(value):  # what it shows, which can be written
+                self._visit(mapping, where)
+        elif isinstance(value, dict):
             self._container(value, value, where)
         elif isinstance(value, (list, deque)):
             self._container(value, range(len(value)), where)
@@ -203,7 +207,8 @@ class Surroundings:
         ours = ours or root == "collections"  # ChainMap, UserDict and the like
         if root in LIBRARIES and not ours:
             return
-        if hasattr(value, "__dict__") and vars(value) is not value:
+        own = getattr(value, "__dict__", None)
+        if isinstance(own, dict) and own is not value:  # not that of a class
             self.containers.append((vars(value), where))
             for key in list(vars(value)):
                 self._place(Place(vars(value), key, True, f"{where}.{key}"))

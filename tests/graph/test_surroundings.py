@@ -6,6 +6,7 @@ import pickle
 import weakref
 from collections import ChainMap, deque
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -168,6 +169,7 @@ class Options(dict[str, Any]):
 
 MADE, MODULE, REFERENCE = Derived(), Scaled(), weakref.ref(Derived)
 OPTIONS, CHAIN = [Options()], ChainMap[str, Any]({})
+PROXY = MappingProxyType(OPTIONS[0])
 
 
 def scaled(x: Any) -> Any:
@@ -186,6 +188,7 @@ def scaled(x: Any) -> Any:
         lambda x: xp.astype(x, KIND),
         lambda x: x * OPTIONS[0].factor,
         lambda x: x * CHAIN["factor"],
+        lambda x: x * PROXY["factor"],
         lambda x: x * REFERENCE().power,
         scaled,
         pg.jit(lambda x: x * scaled.factor),  # type: ignore[attr-defined]
