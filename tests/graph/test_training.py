@@ -403,7 +403,7 @@ def test_a_walk_that_begins_with_an_array_of_its_own(loss: Any) -> None:
 
     compiled = pg.jit(slope)
     for _ in range(3):
-        np.testing.assert_allclose(compiled(x), slope(x), rtol=1e-12)
+        np.testing.assert_allclose(compiled(x), slope(x), atol=1e-14)
 
 
 def test_a_loss_times_a_number_that_changes_is_one_plan() -> None:
