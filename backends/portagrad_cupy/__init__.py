@@ -17,6 +17,9 @@ from portagrad.backend.dtype import dtype_name
 from portagrad.backend.protocol import Backend, is_basic
 from portagrad.errors import DtypeError
 
+#: What CuPy adds atomically (from 14.0 on), and is not made something else for it.
+ATOMIC = frozenset({"float16", "float32", "float64", "uint64"})
+
 
 class CupyBackend(Backend):
     """CuPy, through array-api-compat. CuPy's own namespace is not the standard's."""
@@ -187,12 +190,30 @@ class CupyBackend(Backend):
 
     def index_add(self, values: Any, key: Any, shape: Shape) -> Array:
         with values.device:
+            if not is_basic(key) and values.dtype.name not in ATOMIC:
+                return self._added_as_another(values, key, shape)
             result = self._cupy.zeros(shape, dtype=values.dtype)
             if is_basic(key):
                 result[key] = values
             else:
-                import_module("cupyx").scatter_add(result, key, values)
+                self._cupy.add.at(result, key, values)
         return cast(Array, result)
+
+    def _added_as_another(self, values: Any, key: Any, shape: Shape) -> Array:
+        """index_add of a dtype that CUDA does not add atomically."""
+        dtype = values.dtype
+        if dtype.kind == "c":
+            result = self._cupy.empty(shape, dtype)
+            result.real[...] = self.index_add(values.real, key, shape)
+            result.imag[...] = self.index_add(values.imag, key, shape)
+            return cast(Array, result)
+        added: Any
+        if dtype.kind in "fV":  # bfloat16 is no kind of NumPy's
+            added = self.index_add(values.astype("float32"), key, shape)
+        else:  # the sum of negative numbers is the same, bit by bit
+            added = self.index_add(values.astype("int64").view("uint64"), key, shape)
+            added = added.view("int64")
+        return cast(Array, added.astype(dtype))
 
     def may_share(self, view: Any, base: Any) -> bool:
         return bool(self._cupy.may_share_memory(view, base))

@@ -432,3 +432,21 @@ def test_other_libraries_need_no_guard():
     assert Backend().guarded(len) is len
     assert Backend().make_current() is None
     assert backend_of(np.ones(1)).guarded(len) is len
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    ["bool", "int8", "uint16", "int32", "int64", "float16", "float32", "complex64", "complex128"],
+)
+@pytest.mark.parametrize("shape", [(4,), (4, 3)])
+def test_values_are_added_where_an_index_comes_twice(cards, dtype, shape):
+    """Of dtypes that CuPy adds to and of the others; a warning would be an error."""
+    values = np.arange(np.prod(shape)).reshape(shape) - 3
+    values = (values * (1 - 2j) if dtype.startswith("complex") else values).astype(dtype)
+    places, expected = np.array([1, 3, 1, 1]), np.zeros(shape, dtype)
+    np.add.at(expected, places, values)
+    there, key = (pg.asarray(x, backend="cupy", device="cuda:1") for x in (values, places))
+    made = cards.index_add(there, (key,), shape)
+    assert (made.dtype, where(made)) == (np.dtype(dtype), 1)
+    assert made.get().tolist() == expected.tolist()
+    assert Cards.over_the_bus == []

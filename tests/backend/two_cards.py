@@ -173,6 +173,17 @@ class ndarray(np.lib.mixins.NDArrayOperatorsMixin):
     def astype(self, dtype: Any, copy: bool = True) -> Any:
         return computed("astype", np.ndarray.astype, (self, dtype), {})
 
+    def view(self, dtype: Any) -> Any:
+        return ndarray(self.values.view(dtype), self.device_id)
+
+    @property
+    def real(self) -> Any:
+        return ndarray(self.values.real, self.device_id)
+
+    @property
+    def imag(self) -> Any:
+        return ndarray(self.values.imag, self.device_id)
+
     def reshape(self, *shape: Any) -> Any:
         return ndarray(self.values.reshape(*shape), self.device_id)
 
@@ -210,6 +221,15 @@ def placed(found: Any, device: int) -> Any:
     if isinstance(found, (tuple, list)):
         return type(found)(placed(x, device) for x in found)
     return ndarray(found, device) if isinstance(found, (np.ndarray, np.generic)) else found
+
+
+def add_at(x: ndarray, key: Any, values: ndarray) -> None:
+    """`cupy.add.at`, which has no other dtypes in CuPy 14.0."""
+    atomic = ("int32", "uint32", "uint64", "float16", "float32", "float64")
+    if x.dtype.name not in atomic or x.dtype != values.dtype:
+        raise TypeError(f"cupy.add.at only supports {', '.join(atomic)} as data type")
+    reading("add.at", (x, key, values))
+    np.add.at(x.values, plain(key), values.values)
 
 
 def compat() -> ModuleType:
@@ -279,6 +299,7 @@ def cupy() -> ModuleType:
     made.get_default_memory_pool = made.get_default_pinned_memory_pool = lambda: pool
     host: Any = SimpleNamespace(allocate=pool.malloc)
     made.array_from_host = lambda values: (host.allocate(8), ndarray(values, Cards.current))[1]
+    made.add = SimpleNamespace(at=add_at)
     made.zeros = lambda shape, dtype: ndarray(np.zeros(shape, dtype), Cards.current)
     made.empty = lambda shape, dtype: ndarray(np.empty(shape, dtype), Cards.current)
     made.cuda = SimpleNamespace(
