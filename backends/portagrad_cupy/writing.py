@@ -179,7 +179,8 @@ def _by_rows(program: Program) -> list[str]:
     totals = [f"{TYPES[program.dtype(v)][1]} t{i} = 0;" for i, v in enumerate(program.sums)]
     return [
         "template <typename I, int R, bool whole>",
-        "__global__ void elements(const Parts parts) {",
+        # Without it a large program takes more registers than 1,024 threads can have.
+        "__global__ void __launch_bounds__(32 * R) elements(const Parts parts) {",
         "    constexpr int N = 1;",
         "    const Part &part = parts.at[blockIdx.z];",
         f"    {_sizes(program)}",

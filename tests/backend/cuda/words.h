@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #define __global__
+#define __launch_bounds__(threads)
 #define __device__
 #define __forceinline__ inline
 #define __restrict__
