@@ -116,8 +116,7 @@ def test_a_layer_used_twice():
     assert_same_gradients(by_hand, by_tape, 1e-6)
 
 
-@pytest.mark.usefixtures("backend")
-def test_training_side_by_side():
+def test_training_side_by_side(backend):
     """Fifty steps with momentum: the weights stay together."""
     random = np.random.default_rng(0)
     x, labels = random.normal(size=(64, 4)).astype("float32"), random.integers(0, 3, size=64)
@@ -129,7 +128,11 @@ def test_training_side_by_side():
         )
         optimizer = optim.SGD(network.parameters(), learning_rate=0.5, momentum=0.9)
         losses = []
-        for _ in range(50):
+        for step in range(50):
+            if backend.name == "dask" and step % 5 == 0:
+                # Its graph would grow from step to step, and every loss compute all of it again.
+                for trainee in (network, optimizer):
+                    trainee.load_state_dict(trainee.state_dict())
             optimizer.zero_grad()
             losses.append(float(wing.backpropagate(network, wing.CrossEntropyLoss(), x, labels)))
             optimizer.step()
