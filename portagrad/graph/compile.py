@@ -68,7 +68,8 @@ class Plan:
             self.run = replayer(self.graph)
         elif (backend := capturing(self.graph)) is not None:
             self.memory = reused(self.recording)
-            self.captured = Device(self.graph, backend, left(self.recording), self.memory)
+            places = left(self.recording, self.memory)
+            self.captured = Device(self.graph, backend, places, self.memory)
             self.run, self.device = self._at_home(self.captured.run), self.captured.arrays
         else:
             self.device = fused(self.graph)

@@ -194,7 +194,7 @@ class Device:
             if array is None:
                 continue
             place = self.places[i]
-            if place is None or place.get() is not array or sys.getrefcount(array) > HELD_BY_PLACE:
+            if place is None or place.now() is not array or sys.getrefcount(array) > HELD_BY_PLACE:
                 held.add(i)
         self.direct -= held
         return bool(held)

@@ -30,8 +30,13 @@ class RecordingGenerator(np.random.Generator):
         super().__init__(generator.bit_generator)
         object.__setattr__(self, "_own", (generator, recorder))
 
+    @property
+    def generator(self) -> np.random.Generator:
+        """What it stands in for."""
+        return super().__getattribute__("_own")[0]  # type: ignore[no-any-return]
+
     def __getattribute__(self, name: str) -> Any:
-        if name.startswith("_"):
+        if name.startswith("_") or name == "generator":
             return super().__getattribute__(name)
         generator, recorder = super().__getattribute__("_own")
         if name not in DRAWS:

@@ -9,8 +9,8 @@ as a hundred of them.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 import numpy as np
 
@@ -18,15 +18,17 @@ from portagrad.autograd.tensor import EAGER, Tensor
 from portagrad.backend import backend_of
 from portagrad.graph.graph import Value
 from portagrad.graph.places import FIXED, NUMBERS, Place
-from portagrad.graph.recorded import LEAF, Effect, Leaf, Recording
+from portagrad.graph.recorded import LEAF, Leaf, Recording
 from portagrad.primitive import mode
 from portagrad.primitive import recording as recorded_now
-from portagrad.tree import _children, tree_unflatten
+from portagrad.tree import _children, rebuild, tree_leaves, tree_unflatten
 
 #: What an entry returns where its conditions do not hold.
 MISS: Any = object()
 #: What reading a place may raise where it is gone.
 GONE = (KeyError, AttributeError, IndexError, ValueError, TypeError)
+#: Containers in more containers than that are not written as one expression.
+DEEP = 30
 
 
 class Source:
@@ -59,14 +61,16 @@ class Source:
         return self.scope[signature.partition("(")[0]]  # type: ignore[no-any-return]
 
 
-def left(recording: Recording) -> list[Place | None]:
+def left(recording: Recording, memory: list[int | None]) -> list[Place | None]:
     """For each output, the place that a call leaves it in; None where it is only returned."""
     found: list[Place | None] = [None] * len(recording.graph.outputs)
     for effect in recording.effects:
-        leaf = effect.leaves[0] if len(effect.leaves) == 1 else None
-        if leaf is None or leaf.output is None or leaf.tensor or effect.tree is not LEAF:
-            continue
-        found[leaf.output] = effect.place
+        for _, output in effect.outputs:
+            i = memory[output]
+            if effect.tree is LEAF:
+                found[output] = effect.place
+            elif i is not None:  # in a new container, where the old one has what it replaces
+                found[output] = cast("Place", recording.sources[i])
     for leaf in recording.leaves:
         if leaf.output is not None:
             found[leaf.output] = None  # returned, too
@@ -76,23 +80,27 @@ def left(recording: Recording) -> list[Place | None]:
 def reused(recording: Recording) -> list[int | None]:
     """For each output, the input whose memory may become the output's: that of its place."""
     graph = recording.graph
+    trees = [*((e.tree, e.leaves) for e in recording.effects), *recording.shared]
+    #: Containers that are put into another place: what is in them is still wanted.
+    kept = {x.standing.place.identity for _, leaves in trees for x in leaves if x.standing}
     by_place = {
-        source.identity: i
+        source.identity: (i, source)
         for i, source in enumerate(recording.sources)
-        if isinstance(source, Place)
+        if isinstance(source, Place) and kept.isdisjoint(source.around)
     }
     found: list[int | None] = [None] * len(graph.outputs)
     for effect in recording.effects:
-        leaf = effect.leaves[0] if len(effect.leaves) == 1 else None
-        if leaf is None or leaf.output is None or leaf.tensor or effect.tree is not LEAF:
-            continue
-        i = by_place.get(effect.place.identity)
-        out = graph.outputs[leaf.output]
-        if i is None or type(out) is not Value or out.is_number:
-            continue
-        old = graph.inputs[i]
-        if (old.shape, old.dtype, old.kind) == (out.shape, out.dtype, out.kind):
-            found[leaf.output] = i
+        for identity, output in effect.outputs:
+            out = graph.outputs[output]
+            if identity not in by_place or type(out) is not Value or out.is_number:
+                continue
+            i, source = by_place[identity]
+            if effect.tree is not LEAF and effect.place.identity not in source.around:
+                continue  # a container that may be anywhere else, too
+            old = graph.inputs[i]
+            if (old.shape, old.dtype, old.kind) == (out.shape, out.dtype, out.kind):
+                found[output] = i
+                del by_place[identity]
     return found
 
 
@@ -118,19 +126,25 @@ def entry(
         wanted = "<" if recorded_now() else ">="
         source.add(f"if not (paused {wanted} 0 and watch is None): return MISS", 2)
     conditions.structure()
+    conditions.standing()
     conditions.fixed()
     names = conditions.inputs()
     source.add("except GONE:")
     source.add("return MISS", 2)
     # Spare is an array, with memory of its own, that nobody but the place itself and this
     # function knows. That is counted before any of them is an argument of the call.
+    # The same goes for a container that another one replaces, and for those around it.
+    conditions.owned(replaced)
     for i in replaced:
-        source.add(f"s{i} = x{i} if refs(x{i}) <= {REFERENCES} and apart[{i}] else None")
+        sole = "".join(f" and {name}" for name in conditions.sole(i))
+        source.add(f"s{i} = x{i} if refs(x{i}) <= {REFERENCES} and apart[{i}]{sole} else None")
     spare = [f"s{i}" for i in replaced]
     source.add(f"r = run({', '.join([*names, *spare])})")
+    for i, (tree, leaves) in enumerate(recording.shared):
+        source.add(f"m{i} = {conditions.tree(tree, leaves)}")
     for effect in recording.effects:
-        source.add(_write(source, effect))
-    source.add(f"return {_tree(source, recording.tree, recording.leaves)}")
+        source.add(f"{conditions.at(effect.place)} = {conditions.tree(effect.tree, effect.leaves)}")
+    source.add(f"return {conditions.tree(recording.tree, recording.leaves)}")
     made: Any = source.made("entry(args, keywords)", "<portagrad.jit: entry>")
 
     def forget() -> None:
@@ -149,6 +163,8 @@ class _Conditions:
         #: Inputs whose memory an output may take.
         self.replaced = replaced
         self.paths: dict[Any, str] = {}
+        #: The names of containers that are fetched from where they stand.
+        self.names: dict[Any, str] = {}
 
     def require(self, condition: str) -> None:
         self.source.add(f"if not ({condition}): return MISS", 2)
@@ -197,6 +213,44 @@ class _Conditions:
         else:
             self.require(f"{expression} is {name}")
 
+    def standing(self) -> None:
+        """Containers that may be others in each call: of the same kind and with the same keys."""
+        changeable = []
+        for each in self.recording.standing:
+            name = self.names[each.place.identity] = f"c{len(self.names)}"
+            self.source.add(f"{name} = {self.at(each.place)}", 2)
+            condition = f"type({name}) is {self.source.name(each.kind, 'kind')}"
+            if each.kind in (list, tuple):
+                condition += f" and len({name}) == {len(each.keys)}"
+            elif not issubclass(each.kind, tuple):
+                there = name if each.kind is dict else f"vars({name})"
+                condition += f" and [*{there}] == {self.source.name(each.keys, 'keys')}"
+            self.require(condition)
+            if not issubclass(each.kind, tuple):
+                changeable.append(f"id({name})")
+        for place, each in self.recording.surroundings.aliases:
+            self.require(f"{self.at(place)} is {self.names[each.place.identity]}")
+        # Two places that held two containers may hold the same one now.
+        ids = ", ".join(changeable)
+        others = {id(owner) for owner, _ in self.recording.sizes}
+        if len(changeable) > 1:
+            self.require(f"len({{{ids}}}) == {len(changeable)}")
+        if changeable and others:
+            self.require(f"{self.source.name(others, 'others')}.isdisjoint(({ids},))")
+
+    def owned(self, replaced: list[int]) -> None:
+        """Which of these containers does nobody hold but their place?"""
+        for name in dict.fromkeys(name for i in replaced for name in self._around(i)):
+            self.source.add(f"sole_{name} = refs({name}) <= {CONTAINER_REFERENCES}")
+
+    def sole(self, i: int) -> list[str]:
+        """The names of what `owned` found out about the containers around an input."""
+        return [f"sole_{name}" for name in self._around(i)]
+
+    def _around(self, i: int) -> list[str]:
+        around = cast("Place", self.recording.sources[i]).around
+        return [self.names[identity] for identity in around]
+
     def fixed(self) -> None:
         """What the function closes over and is no array."""
         for owner, size in self.recording.sizes:
@@ -206,10 +260,14 @@ class _Conditions:
             else:
                 self.require(f"len({name}) == {size}")
         for place, value in self.recording.found:
-            self._constant(self._at(place), value)
+            self._constant(self.at(place), value)
 
-    def _at(self, place: Place) -> str:
-        owner = self.source.name(place.owner, "owner")
+    def at(self, place: Place) -> str:
+        """What stands in a place, or an assignment's target."""
+        if place.moving and place.parent is not None:
+            owner = self.names[place.parent.identity]
+        else:
+            owner = self.source.name(place.owner, "owner")
         if not place.item:
             return f"{owner}.{place.key}"
         return f"{owner}[{self.source.key(place.key)}]"
@@ -220,7 +278,7 @@ class _Conditions:
         for i, origin in enumerate(self.recording.sources):
             value = self.recording.graph.inputs[i]
             if isinstance(origin, Place):
-                expression = self._at(origin)
+                expression = self.at(origin)
             elif origin in self.paths:
                 expression = self.paths[origin]
             else:  # the array in a tensor without a gradient
@@ -254,37 +312,44 @@ class _Conditions:
             names.append(f"x{i}")
         return names
 
+    def tree(self, tree: Any, leaves: list[Leaf]) -> str:
+        """An expression for a tree of results."""
+        return self._made(tree, iter(map(self._leaf, leaves)), 0)
 
-def _tree(source: Source, tree: Any, leaves: list[Leaf]) -> str:
-    """An expression for a tree of results."""
-    made = []
-    for leaf in leaves:
-        if leaf.output is None:
-            x = leaf.constant
-            if hasattr(x, "dtype"):
-                copy = source.name(backend_of(x).asarray, "asarray")
-                made.append(f"{copy}({source.name(x)}, copy=True)")
-            else:
-                made.append(source.name(x))
-        elif leaf.tensor:
-            made.append(f"Tensor(r[{leaf.output}], EAGER, None)")
-        else:
-            made.append(f"r[{leaf.output}]")
-    if tree is LEAF:
-        return made[0]
-    if type(tree) is tuple and all(each is LEAF for each in tree):
-        return f"({''.join(each + ', ' for each in made)})"
-    source.scope["unflatten"] = tree_unflatten
-    return f"unflatten({source.name(tree, 'tree')}, ({''.join(each + ', ' for each in made)}))"
+    def _made(self, node: Any, leaves: Iterator[str], depth: int) -> str:
+        if node is LEAF:
+            return next(leaves)
+        children = _children(node)
+        assert children is not None
+        if depth == DEEP:
+            self.source.scope["unflatten"] = tree_unflatten
+            filled = "".join(f"{next(leaves)}, " for _ in tree_leaves(node))
+            return f"unflatten({self.source.name(node, 'tree')}, ({filled}))"
+        parts = {key: self._made(child, leaves, depth + 1) for key, child in children.items()}
+        kind = type(node)
+        if node is None:
+            return "None"
+        if kind in (list, tuple):
+            inside = "".join(f"{part}, " for part in parts.values())
+            return f"[{inside}]" if kind is list else f"({inside})"
+        inside = ", ".join(f"{self.source.key(key)}: {part}" for key, part in parts.items())
+        if kind is dict:
+            return f"{{{inside}}}"
+        self.source.scope["rebuild"] = rebuild
+        return f"rebuild({self.source.name(node, 'tree')}, {{{inside}}})"
 
-
-def _write(source: Source, effect: Effect) -> str:
-    place = effect.place
-    owner = source.name(place.owner, "owner")
-    value = _tree(source, effect.tree, effect.leaves)
-    if not place.item:
-        return f"{owner}.{place.key} = {value}"
-    return f"{owner}[{source.key(place.key)}] = {value}"
+    def _leaf(self, leaf: Leaf) -> str:
+        if leaf.standing is not None:
+            return self.names[leaf.standing.place.identity]
+        if leaf.shared is not None:
+            return f"m{leaf.shared}"
+        if leaf.output is not None:
+            return f"Tensor(r[{leaf.output}], EAGER, None)" if leaf.tensor else f"r[{leaf.output}]"
+        x = leaf.constant
+        if not hasattr(x, "dtype"):
+            return self.source.name(x)
+        copy = self.source.name(backend_of(x).asarray, "asarray")
+        return f"{copy}({self.source.name(x)}, copy=True)"
 
 
 class _Owner:
@@ -292,17 +357,18 @@ class _Owner:
     value: Any
 
 
-def _references() -> int:
-    """How many references an entry sees to an array that only its place and the entry hold."""
+def _references(remembered: str) -> int:
+    """How many references an entry sees to what only its place and the entry hold."""
     owner = _Owner()
     owner.value = np.empty(1)
     scope: dict[str, Any] = {"owner": owner, "refs": sys.getrefcount}
     scope["seen"] = [None]
     exec(
-        "def probe(args, keywords):\n    x = owner.value\n    seen[0] = x\n    return refs(x)\n",
+        f"def probe(args, keywords):\n    x = owner.value\n{remembered}    return refs(x)\n",
         scope,
     )
     return int(scope["probe"]((), {}))
 
 
-REFERENCES = _references()
+REFERENCES = _references("    seen[0] = x\n")
+CONTAINER_REFERENCES = _references("")

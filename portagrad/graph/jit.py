@@ -17,8 +17,8 @@ from portagrad.errors import ArgumentError, JitError
 from portagrad.graph.batches import OnBatches
 from portagrad.graph.compile import Plan
 from portagrad.graph.differentiated import Call, OnTapes
-from portagrad.graph.entry import MISS
-from portagrad.graph.places import FIXED, NUMBERS, Foreign
+from portagrad.graph.entry import GONE, MISS
+from portagrad.graph.places import FIXED, NUMBERS, Foreign, parts
 from portagrad.graph.recorded import ONE_AT_A_TIME, Alive, Changed, Decided, Recording, record
 from portagrad.primitive import mode, recording, traced_types
 from portagrad.tree import _children
@@ -38,7 +38,8 @@ def jit(
     Works on functions of arrays and containers of arrays, and on a training step that
     closes over modules and an optimizer: parameters and whatever else of arrays the
     function can reach are fetched anew by each call, and what it assigns to them is
-    written back.
+    written back. A container of arrays may be another one after each call
+    (`params = [p - rate * g for p, g in zip(params, grads)]`).
 
     A plan is made for each set of shapes, dtypes, array libraries and devices of the
     arguments, values of the arguments in `static_argnums` and `static_argnames`, and
@@ -93,8 +94,12 @@ class JitFunction:
         self._on_batches = OnBatches(JitFunction)
         #: Has a call been left to another transform?
         self._as_written = False
-        #: Objects that were replaced by others of their kind between calls, and how often.
+        #: Places where each call may find another container.
+        self._moving: set[Any] = set()
+        #: Objects that were replaced by others of their kind between calls, and how often; and
+        #: containers that others with other keys have taken the place of.
         self._others: Counter[str] = Counter()
+        self._structures: Counter[str] = Counter()
         #: Calls whose results keep a graph, which only eager work can make.
         self._alive: set[Hashable] = set()
 
@@ -131,12 +136,17 @@ class JitFunction:
             f"written. Call backward() inside of it, or, where no gradient is wanted, call it "
             f"under no_grad()"
         ] * bool(self._alive) + self._on_tapes.explain(name)
-        replaced = ", ".join(where for where, times in self._others.items() if times > 1)
-        if replaced:
+        if replaced := _often(self._others):
             notes.append(
                 f"{name}: there is another object in every call, and so another plan, for "
                 f"{replaced}. Keep the object, and assign to its items or attributes; or make it "
                 f"an argument and a result"
+            )
+        if restructured := _often(self._structures):
+            notes.append(
+                f"{name}: the length, the keys or the kind of {restructured} is another in every "
+                f"call, and a plan is for one of them. Keep the structure (an array that is full "
+                f"at first, a deque(maxlen=...)), or collect outside what the function returns"
             )
         notes += self._on_batches.explain()
         if not plans and not notes and self._as_written:
@@ -210,7 +220,7 @@ class JitFunction:
         plans = self._plans.setdefault(key, [])
         self._plans.move_to_end(key)
         if plans:
-            self._note_changes(plans[-1].recording, args, keywords)
+            self._note_changes(plans, args, keywords)
         try:
             recording = self._recorded(args, keywords)
         except Foreign:
@@ -234,7 +244,9 @@ class JitFunction:
         while True:
             inputs: set[Any] = self._inputs if doubt is None else set()
             try:
-                recording = record(function, args, keywords, self._static, inputs)
+                recording = record(
+                    function, args, keywords, self._static, inputs, frozenset(self._moving)
+                )
             except Changed as change:
                 if doubt is not None:
                     raise doubt from None
@@ -262,8 +274,9 @@ class JitFunction:
                     self._inputs.clear()
                 return recording
 
-    def _note_changes(self, recording: Recording, args: Any, keywords: Any) -> None:
-        """Which numbers are others than in the recording that fitted last?"""
+    def _note_changes(self, plans: list[Plan], args: Any, keywords: Any) -> None:
+        """What is another than in the recording that fitted last?"""
+        recording = plans[-1].recording
         for path, value in recording.arguments:
             if type(value) in NUMBERS and not _is_static(path, self._static):
                 now: Any = (args, keywords)
@@ -271,16 +284,29 @@ class JitFunction:
                     now = (_children(now) or {}).get(step)
                 if type(now) is type(value) and now != value:
                     self._changed(path)
+        known = len(self._moving)
         for place, value in recording.found:
             try:
-                now = place.get()
-            except (KeyError, AttributeError, IndexError, ValueError):
+                now = place.now()
+            except GONE:
                 continue
             if type(value) in NUMBERS:
                 if type(now) is type(value) and now != value:
                     self._changed(place.identity)
             elif type(now) is type(value) and not isinstance(value, FIXED) and now is not value:
-                self._others[place.where] += 1
+                if parts(value) is None or place.identity in self._moving:
+                    self._others[place.where] += 1
+                else:
+                    self._moving.add(place.identity)
+        for each in recording.standing:
+            try:
+                now = each.place.now()
+            except GONE:
+                continue
+            if type(now) is not each.kind or parts(now) != each.keys:
+                self._structures[each.place.where] += 1
+        if len(self._moving) > known:
+            del plans[-1]  # the next one does what it does, and it holds on to old containers
 
     def _changed(self, key: Any) -> None:
         if key not in self._refused:
@@ -291,6 +317,11 @@ def _again(function: Callable[..., Any], static: frozenset[Any]) -> JitFunction:
     """A jitted function from what was copied or pickled; it has no plans yet."""
     numbers = [each for each in static if isinstance(each, int)]
     return JitFunction(function, numbers, [each for each in static if isinstance(each, str)])
+
+
+def _often(times: Counter[str]) -> str:
+    """What has happened to more than once, for a message."""
+    return ", ".join(where for where, count in times.items() if count > 1)
 
 
 def _miss(args: Any, keywords: Any) -> Any:

@@ -4,6 +4,9 @@ A function that is recorded once must find, on replay, what is there *then*. So
 everything that it can reach is looked through: arrays and tensors become inputs that
 are fetched anew by each call, numbers and strings become conditions under which a
 recording is valid, and what the function changes is written back.
+
+An object is known by its identity, and what is in it by the object and a key. A container
+that is another one in each call (`params = [p - g for ...]`) is known by where it stands.
 """
 
 from __future__ import annotations
@@ -45,7 +48,7 @@ class Foreign(Exception):
     """A value of another trace is within reach: this call is part of a larger derivation."""
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
+@dataclasses.dataclass(eq=False)
 class Place:
     """Something that can be read and written: an entry of a container or an attribute."""
 
@@ -55,6 +58,10 @@ class Place:
     where: str
     #: Names that the code which looks here may look up in what it finds.
     names: frozenset[str] = frozenset()
+    #: Where the owner stands, if it was found in a place.
+    parent: Place | None = None
+    #: May another owner stand there in the next call?
+    moving: bool = False
 
     def get(self) -> Any:
         """What stands there."""
@@ -69,16 +76,86 @@ class Place:
         else:  # an instance of a frozen class, too: it is put back
             object.__setattr__(self.owner, self.key, value)
 
+    def now(self) -> Any:
+        """What stands there if the owner is whatever stands in its own place now."""
+        owner = self.owner if self.parent is None else self.parent.now()
+        return owner[self.key] if self.item else getattr(owner, self.key)
+
+    def let_go(self) -> None:
+        """Forget the owner if there may be another one in the next call."""
+        if self.moving:
+            self.owner = None
+
     @property
-    def identity(self) -> tuple[int, Any]:
+    def identity(self) -> tuple[Any, Any]:
         """The same for the same place found another time."""
-        return (id(self.owner), self.key)
+        return (id(self.owner) if self.parent is None else self.parent.identity, self.key)
+
+    @property
+    def around(self) -> list[Any]:
+        """The places of the containers around it that may be others, as identities; inner first."""
+        if not self.moving or self.parent is None:
+            return []
+        return [self.parent.identity, *self.parent.around]
+
+
+@dataclasses.dataclass(eq=False)
+class Standing:
+    """A container known by where it stands: each call may find another one of its kind there."""
+
+    place: Place
+    value: Any
+    keys: list[Any]
+    #: What the places inside belong to: for a tuple, something that can be written.
+    owner: Any
+    #: What the function finds while it is recorded.
+    shown: Any = None
+
+    def __post_init__(self) -> None:
+        self.kind = type(self.value)
+
+    def show(self) -> None:
+        """Put a tuple of what has been written into its place."""
+        self.shown = self.value
+        if self.owner is not self.value:
+            named = isinstance(self.owner, types.SimpleNamespace)
+            self.shown = self.kind._make(vars(self.owner).values()) if named else tuple(self.owner)
+            self.place.set(self.shown)
+
+    @property
+    def contents(self) -> Any:
+        """What can get longer or shorter."""
+        return vars(self.value) if dataclasses.is_dataclass(self.value) else self.value
+
+
+class _Pinned(Exception):
+    """A container that was known by its place is reached otherwise, too."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
 
 
 class Surroundings:
-    """All that a function can reach, as places by what stands there."""
+    """All that a function can reach, as places by what stands there.
 
-    def __init__(self, roots: Iterator[tuple[Any, str]]) -> None:
+    `moving` has the identities of places where another container of the same kind may stand
+    in each call.
+    """
+
+    def __init__(
+        self, roots: Iterator[tuple[Any, str]], moving: frozenset[Any] = frozenset()
+    ) -> None:
+        found = list(roots)
+        self._moving = moving
+        self._pinned: dict[int, Any] = {}
+        while True:
+            try:
+                self._look(found)
+                return
+            except _Pinned as pinned:
+                self._pinned[id(pinned.value)] = pinned.value
+
+    def _look(self, roots: list[tuple[Any, str]]) -> None:
         self.arrays: list[Place] = []
         self.gradients: list[Place] = []
         self.numbers: list[Place] = []
@@ -89,8 +166,12 @@ class Surroundings:
         self.fixed: list[tuple[Place, Any]] = []
         #: Containers, which must hold as many things as they did.
         self.containers: list[tuple[Any, str]] = []
+        #: Containers known by where they stand, by what they are; outer ones come first.
+        self.standing: dict[int, Standing] = {}
+        #: Other places of theirs.
+        self.aliases: list[tuple[Place, Standing]] = []
         self.seen: dict[int, Any] = {}
-        self._known: set[tuple[int, Any]] = set()
+        self._known: set[tuple[Any, Any]] = set()
         #: Names that the code within reach looks up, and the methods of which none is known yet.
         self._looked_up: set[str] = set()
         self._waiting: defaultdict[str, list[Any]] = defaultdict(list)
@@ -107,6 +188,12 @@ class Surroundings:
         kind = type(value)
         if kind in NUMBERS:
             self.numbers.append(place)
+        elif id(value) in self.standing:
+            if place.moving and isinstance(value, tuple):
+                raise _Pinned(value)  # the tuple around it is shown first
+            self.aliases.append((place, self.standing[id(value)]))
+        elif self._moves(place, value):
+            self._stand(place, value)
         elif kind in traced_types:
             self._fix(place, value)
             self._tensor(value, place.where)
@@ -116,11 +203,38 @@ class Surroundings:
             self.streams.append(value)
         elif _is_array(value):
             self.arrays.append(place)
-        elif isinstance(value, types.ModuleType):
+        elif isinstance(value, types.ModuleType) and not place.moving:
             self._module(value, place.where, place.names)
         else:
             self._fix(place, value)
-            self._visit(value, place.where)
+            self._visit(value, place.where, place)
+
+    def _moves(self, place: Place, value: Any) -> bool:
+        known = id(value) in self.seen or id(value) in self._pinned
+        return (
+            (place.moving or place.identity in self._moving)
+            and not known
+            and parts(value) is not None
+        )
+
+    def _stand(self, place: Place, value: Any) -> None:
+        """A container whose place may hold another one in the next call."""
+        keys = parts(value)
+        assert keys is not None
+        item = type(value) in (list, tuple, dict)
+        owner = value
+        if isinstance(value, tuple):
+            owner = [*value] if item else types.SimpleNamespace(**dict(zip(keys, value)))
+        standing = Standing(place, value, keys, owner)
+        self.seen[id(value)] = value
+        self.standing[id(value)] = standing
+        if not isinstance(value, tuple):
+            self.containers.append((standing.contents, place.where))
+        if not item:
+            self._class(type(value), type(value).__name__)
+        for key in keys:
+            inner = f"{place.where}[{key!r}]" if item else f"{place.where}.{key}"
+            self._place(Place(owner, key, item, inner, parent=place, moving=True))
 
     def _fix(self, place: Place, value: Any) -> None:
         self.fixed.append((place, value))
@@ -138,10 +252,12 @@ class Surroundings:
         if tensor.node is not None:
             self.gradients.append(Place(tensor.node.extra, "grad", False, f"{where}.grad"))
 
-    def _visit(self, value: Any, where: str) -> None:
-        """Everything inside a value that is no array."""
+    def _visit(self, value: Any, where: str, place: Place | None = None) -> None:
+        """Everything inside a value that is no array; `place` is where it stands, if it does."""
         if isinstance(value, (*FIXED, types.BuiltinFunctionType, types.ModuleType)):
             return
+        if id(value) in self.standing:
+            raise _Pinned(value)
         if id(value) in self.seen:
             return
         if isinstance(value, type):
@@ -167,9 +283,9 @@ class Surroundings:
             for mapping in gc.get_referents(value):  # what it shows, which can be written
                 self._visit(mapping, where)
         elif isinstance(value, dict):
-            self._container(value, value, where)
+            self._container(value, value, where, place)
         elif isinstance(value, (list, deque)):
-            self._container(value, range(len(value)), where)
+            self._container(value, range(len(value)), where, place)
         elif isinstance(value, (tuple, frozenset, set)):
             if isinstance(value, set):
                 self.containers.append((value, where))
@@ -187,10 +303,10 @@ class Surroundings:
         else:
             self._object(value, where)
 
-    def _container(self, value: Any, keys: Any, where: str) -> None:
+    def _container(self, value: Any, keys: Any, where: str, place: Place | None = None) -> None:
         self.containers.append((value, where))
         for key in list(keys):
-            self._place(Place(value, key, True, f"{where}[{key!r}]"))
+            self._place(Place(value, key, True, f"{where}[{key!r}]", parent=place))
         self._object(value, where)
 
     def _inside_tuple(self, part: Any, where: str) -> None:
@@ -263,16 +379,16 @@ class Surroundings:
             if wrapped is not None:
                 self._visit(wrapped, where)
             return
+        names = _names(function.__code__)
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or ()):
             if _filled(cell):
-                self._place(Place(cell, "cell_contents", False, name))
+                self._place(Place(cell, "cell_contents", False, name, names))
         for part in (function.__defaults__, function.__kwdefaults__):
             if part is not None:
                 self._visit(part, where)
         if vars(function):
             self._container(vars(function), vars(function), where)
         namespace = function.__globals__
-        names = _names(function.__code__)
         self._looked_up |= names
         for name in self._waiting.keys() & names:
             for method, called in self._waiting.pop(name, ()):
@@ -285,8 +401,38 @@ class Surroundings:
 
     def everything(self) -> dict[tuple[int, Any], tuple[Place, Any]]:
         """All places, with what stands there now."""
-        places = [*self.arrays, *self.gradients, *self.numbers, *(p for p, _ in self.fixed)]
-        return {place.identity: (place, place.get()) for place in places}
+        return {place.identity: (place, place.get()) for place in self._places()}
+
+    def _places(self) -> Iterator[Place]:
+        yield from (*self.arrays, *self.gradients, *self.numbers)
+        yield from (place for place, _ in (*self.fixed, *self.aliases))
+        yield from (each.place for each in self.standing.values())
+
+    def let_go(self) -> None:
+        """Hold nothing that the next call may find replaced: it may be large."""
+        for place in self._places():
+            place.let_go()
+        for each in self.standing.values():
+            each.value = each.owner = each.shown = None
+        self.fixed, self.containers, self.seen = [], [], {}
+
+
+def parts(value: Any) -> list[Any] | None:
+    """The keys of a container that jit can make anew; None for anything else."""
+    kind = type(value)
+    if kind in (list, tuple):
+        return [*range(len(value))] if value or kind is list else None  # there is but one ()
+    if kind is dict:
+        return [*value]
+    if isinstance(value, tuple):
+        fields = getattr(kind, "_fields", ())
+        plain = len(fields) == len(value) and not getattr(value, "__dict__", None)
+        return [*fields] if fields and plain else None
+    if not dataclasses.is_dataclass(value) or isinstance(value, (type, list, dict, set, deque)):
+        return None
+    names = [field.name for field in dataclasses.fields(value)]
+    plain = [*getattr(value, "__dict__", ())] == names and not hasattr(kind, "__tree_children__")
+    return names if plain and not _is_librarys(kind) else None
 
 
 def _is_librarys(kind: type) -> bool:

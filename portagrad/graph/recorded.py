@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,10 +17,25 @@ from portagrad.backend.dispatch import find_backend
 from portagrad.errors import JitError
 from portagrad.graph.draws import RecordingGenerator
 from portagrad.graph.graph import Graph, Value
-from portagrad.graph.places import FIXED, NUMBERS, Foreign, Place, Randomness, Surroundings
+from portagrad.graph.places import (
+    FIXED,
+    NUMBERS,
+    Foreign,
+    Place,
+    Randomness,
+    Standing,
+    Surroundings,
+)
 from portagrad.graph.recording import Recorded, RecordedNumber, Recorder
 from portagrad.primitive import traced_types
-from portagrad.tree import named_leaves, path_name, tree_leaves, tree_unflatten
+from portagrad.tree import (
+    _children,
+    named_leaves,
+    path_name,
+    rebuild,
+    tree_leaves,
+    tree_unflatten,
+)
 
 Path = tuple[Any, ...]
 LEAF = object()
@@ -50,14 +65,24 @@ class Decided(Exception):
 
 @dataclass(eq=False)
 class Leaf:
-    """A leaf of a result or of what is written back: an output of the graph, or a constant."""
+    """A leaf of a result or of what is written back: an output of the graph, or a constant.
+
+    What is written back may also hold a container that was there before, which is known by
+    where it stands, or one of the new ones that are in several places.
+    """
 
     output: int | None
     constant: Any = None
     tensor: bool = False
+    standing: Standing | None = None
+    shared: int | None = None
 
-    def made(self, results: Any) -> Any:
-        """The leaf itself, from the graph's results."""
+    def made(self, results: Any, shared: list[Any]) -> Any:
+        """The leaf itself, from the graph's results and the containers in several places."""
+        if self.standing is not None:
+            return self.standing.value
+        if self.shared is not None:
+            return shared[self.shared]
         if self.output is None:
             x = self.constant
             return backend_of(x).asarray(x, copy=True) if hasattr(x, "dtype") else x
@@ -73,9 +98,15 @@ class Effect:
     tree: Any
     leaves: list[Leaf]
 
-    def apply(self, results: Any) -> None:
-        """Write it."""
-        self.place.set(tree_unflatten(self.tree, [leaf.made(results) for leaf in self.leaves]))
+    @property
+    def outputs(self) -> Iterator[tuple[Any, int]]:
+        """The arrays and numbers in it: the identity of each one's place, and which output."""
+        for (path, _), leaf in zip(named_leaves(self.tree), self.leaves):
+            if leaf.output is not None and not leaf.tensor:
+                identity = self.place.identity
+                for key in path:
+                    identity = (identity, key)
+                yield identity, leaf.output
 
 
 @dataclass(eq=False)
@@ -99,7 +130,14 @@ class Recording:
     tree: Any = None
     leaves: list[Leaf] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
+    #: New containers that are in several places, each with its leaves; inner ones come first.
+    shared: list[tuple[Any, list[Leaf]]] = field(default_factory=list)
     results: list[Any] = field(default_factory=list)
+
+    @property
+    def standing(self) -> list[Standing]:
+        """Containers that are known by where they stand; outer ones come first."""
+        return [*self.surroundings.standing.values()]
 
     def input(self, recorder: Recorder, source: Path | Place, x: Any) -> Any:
         """An array or number from `source` as an input of the graph."""
@@ -127,9 +165,18 @@ class Recording:
     def result(self) -> Any:
         """What the recorded call returned; what it changed is written."""
         results, self.results = self.results, []
+        shared: list[Any] = []
+
+        def made(tree: Any, leaves: list[Leaf]) -> Any:
+            return tree_unflatten(tree, [leaf.made(results, shared) for leaf in leaves])
+
+        for tree, leaves in self.shared:
+            shared.append(made(tree, leaves))
         for effect in self.effects:
-            effect.apply(results)
-        return tree_unflatten(self.tree, [leaf.made(results) for leaf in self.leaves])
+            effect.place.set(made(effect.tree, effect.leaves))
+            effect.place.let_go()
+        self.surroundings.let_go()
+        return made(self.tree, self.leaves)
 
 
 def record(
@@ -138,16 +185,17 @@ def record(
     keywords: dict[str, Any],
     static: frozenset[Any],
     inputs: set[Any],
+    moving: frozenset[Any] = frozenset(),
 ) -> Recording:
     """Call the function once, and write down what it does.
 
     `static` are the first steps of paths that are constants; `inputs` the paths and
-    places of numbers that are inputs.
+    places of numbers that are inputs; `moving` places whose containers come and go.
     """
     name = getattr(function, "__name__", type(function).__name__)
     recorder = Recorder(name)
     arguments = list(named_leaves((args, keywords)))
-    surroundings = Surroundings(_roots(function, name, arguments))
+    surroundings = Surroundings(_roots(function, name, arguments), moving)
     recording = Recording(name, recorder.graph, [], [], surroundings, [], [])
     recording.called = tree_unflatten((args, keywords), [LEAF] * len(arguments))
     contents = [(owner, _copy(owner)) for owner, _ in surroundings.containers]
@@ -179,7 +227,10 @@ def record(
         for place, value in places.values():
             if place.get() is not value:
                 place.set(value)
-    recording.sizes = [(x, was if isinstance(x, set) else len(was)) for x, was in contents]
+    movable = {id(each.contents) for each in recording.standing}
+    recording.sizes = [
+        (x, was if isinstance(x, set) else len(was)) for x, was in contents if id(x) not in movable
+    ]
     return recording
 
 
@@ -256,6 +307,12 @@ def _lift_places(
         stand_in = RecordingGenerator(place.get(), recorder)
         place.set(stand_in)
         given[place.identity] = (place, stand_in, None)
+    for standing in reversed(surroundings.standing.values()):
+        standing.show()
+        given[standing.place.identity] = (standing.place, standing.shown, None)
+    for place, standing in surroundings.aliases:
+        place.set(standing.shown)
+        given[place.identity] = (place, standing.shown, None)
     return given
 
 
@@ -283,6 +340,11 @@ class _Finish:
         self.recorder = recorder
         self.recording = recording
         self.concrete: list[Any] = []
+        #: Containers that were there before, by what the function finds in their place.
+        self._standing = {id(each.shown): each for each in recording.standing}
+        #: How often each new container is in what is written back, and which of `shared` it is.
+        self._times: Counter[int] = Counter()
+        self._shared: dict[int, int] = {}
 
     def tree(self, tree: Any, where: str) -> tuple[Any, list[Leaf]]:
         """A tree of recorded values as leaves to be filled from the graph's outputs."""
@@ -323,6 +385,7 @@ class _Finish:
 
     def effects(self, given: dict[Any, tuple[Place, Any, Any]], contents: list[Any]) -> None:
         """Find every place whose value the function has changed."""
+        changed: list[tuple[Place, Any]] = []
         for place, before, node in given.values():
             try:
                 now = place.get()
@@ -336,7 +399,7 @@ class _Finish:
                 if now == before and type(now) is type(before):
                     continue
                 raise Changed(place)
-            self._add(place, now)
+            changed.append((place, now))
         for owner, content in contents:
             if isinstance(owner, (list, deque)):
                 if len(owner) != len(content):
@@ -350,17 +413,65 @@ class _Finish:
                 continue
             if any(key not in owner for key in content):
                 self._refuse("an entry of a dict or an attribute", "is deleted")
-            for key in [key for key in owner if key not in content]:
-                self._add(Place(owner, key, True, str(key)), owner[key])
+            changed += [(self._new(owner, k), x) for k, x in owner.items() if k not in content]
+        for _, now in changed:
+            self._count(now)
+        for place, now in changed:
+            leaves: list[Leaf] = []
+            tree = self._written(now, place.where, leaves)
+            self.recording.effects.append(Effect(place, tree, leaves))
 
-    def _add(self, place: Place, now: Any) -> None:
-        tree, leaves = self.tree(now, place.where)
-        for leaf in leaves:
+    def _new(self, owner: Any, key: Any) -> Place:
+        """A place that was not there before."""
+        for each in self._standing.values():
+            if each.contents is owner:
+                item = owner is each.value
+                return Place(each.value, key, item, str(key), parent=each.place, moving=True)
+        return Place(owner, key, True, str(key))
+
+    def _count(self, node: Any) -> None:
+        children = _children(node)
+        if node is not None and children is not None and not self._is_known(node):
+            self._times[id(node)] += 1
+            for child in children.values() if self._times[id(node)] == 1 else ():
+                self._count(child)
+
+    def _is_known(self, node: Any) -> bool:
+        return id(node) in self._standing or id(node) in self.recording.surroundings.seen
+
+    def _written(self, node: Any, where: str, leaves: list[Leaf]) -> Any:
+        """What is written back as a tree of leaves; the containers are those of eager work.
+
+        One that was there before stays itself, and a new one in several places is one object.
+        """
+        children = _children(node)
+        if id(node) in self._standing:
+            leaf = Leaf(None, standing=self._standing[id(node)])
+        elif type(node) is RecordingGenerator:
+            leaf = Leaf(None, node.generator)
+        elif children is None:
+            leaf = self._leaf(node, where)
             x = leaf.constant
             simple = isinstance(x, (*FIXED, *NUMBERS)) or hasattr(x, "dtype")
-            if leaf.output is None and not simple:
-                self._refuse(place.where, f"becomes a {type(x).__name__}")
-        self.recording.effects.append(Effect(place, tree, leaves))
+            if leaf.output is None and not simple and not self._is_known(x):
+                self._refuse(where, f"becomes a {type(x).__name__}")
+        elif self._is_known(node):
+            leaf = Leaf(None, node)
+        elif self._times[id(node)] > 1:
+            if id(node) not in self._shared:
+                self._times[id(node)] = 1
+                inner: list[Leaf] = []
+                tree = self._written(node, where, inner)
+                self._shared[id(node)] = len(self.recording.shared)
+                self.recording.shared.append((tree, inner))
+                self._times[id(node)] = 2
+            leaf = Leaf(None, shared=self._shared[id(node)])
+        else:
+            return rebuild(
+                node, {k: self._written(child, where, leaves) for k, child in children.items()}
+            )
+        leaves.append(leaf)
+        return LEAF
 
     def _refuse(self, where: str, what: str) -> None:
         raise JitError(

@@ -39,14 +39,11 @@ def test_on_another_library() -> None:
 
 
 def test_what_keeps_a_plan_from_being_used_again() -> None:
-    state: dict[str, Any] = {"parameters": [np.ones(2)]}
-
-    def step(x: Any) -> None:
-        state["parameters"] = [p + x for p in state["parameters"]]
-
-    compiled = pg.jit(step)
-    for _ in range(4):
-        compiled(np.ones(2))
+    state: dict[str, Any] = {"parameters": None}
+    compiled = pg.jit(lambda x: state["parameters"](x).detach())
+    for i in range(4):
+        state["parameters"] = pg.nn.Linear(2, 2, seed=i, dtype="float64")
+        compiled(np.ones((1, 2)))
     assert "another object in every call" in compiled.explain()
     assert "state['parameters']" in compiled.explain()
 
