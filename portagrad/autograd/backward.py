@@ -159,7 +159,6 @@ def takes_number(node: Node, value: Any) -> bool:
     return (
         node.plan is not None
         and type(value) in node.plan.primitive.scaled_types
-        and value.shape == ()
         and node.extra is None
         and mode.get() is NORMAL
     )

@@ -198,15 +198,26 @@ class Tensor(ArrayObject):
                 "backward: this Tensor was made from nothing that requires a gradient, under "
                 "no_grad(), or was detached. Make an input with tensor(..., requires_grad=True)"
             )
-        if gradient is None and not create_graph and takes_number(node, self.value):
-            seed = cotangent = 1.0
-            plain = self.value
+        value = self.value
+        plan = node.plan
+        backend: Backend | None = None
+        if (
+            gradient is None
+            and value.shape == ()
+            and type(value) not in traced_types
+            and not create_graph
+        ):  # of a plain loss no function need be asked
+            backend = backend_of(value)
+            number = plan is not None and type(value) in plan.primitive.scaled_types
+            number = number and takes_number(node, value)
+            seed = cotangent = 1.0 if number else backend.ones_like(value)
         else:
-            seed = plain = self._seed(gradient)
-            if create_graph:
-                seed = plain = seed if type(seed) in traced_types else self.tape.lift(seed)
+            seed = self._seed(gradient)
+            if create_graph and type(seed) not in traced_types:
+                seed = self.tape.lift(seed)
+            if type(seed) not in traced_types:
+                backend = backend_of(seed)
             cotangent = conjugate(seed)
-        backend = None if type(plain) in traced_types else backend_of(plain)
         found = walk(
             [(node, cotangent)],
             self.trace,  # type: ignore[arg-type]
@@ -215,10 +226,11 @@ class Tensor(ArrayObject):
             backend=backend,
         )
         owns_memory = None if backend is None else backend.owns_memory
-        kind = type(plain)  # a gradient may be of another, where something records the walk
-        taken = {id(seed), id(self.value)}
+        # A gradient may be of another type, where something records the walk.
+        kind = type(value if type(seed) is float else seed)
+        taken = {id(seed), id(value)}
         changed = []
-        real = plain.dtype if cotangent is seed else None  # of these nothing is conjugated
+        real = None  # the dtype of which nothing is conjugated
         for node, gradient in found.items():
             if gradient.dtype is not real:
                 cotangent, gradient = gradient, conjugate(gradient)
