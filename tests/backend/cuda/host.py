@@ -84,7 +84,7 @@ class Compiler(writing.CudaWriter):
         if not missing:
             return
         threads = any(program.sums for program, _ in missing)
-        text = [f'#include "{HERE / ("emulation.h" if threads else "words.h")}"']
+        text = []
         if not threads:  # what no kernel here calls, but names
             text += ["#define __shared__ static", "inline void __syncthreads() {}"]
         for name in ("wide.cuh", "elements.cuh"):
@@ -103,7 +103,7 @@ class Compiler(writing.CudaWriter):
                     f" {call}, *parts); }}"
                 )
             text.append("}}")
-        library = self._library("\n".join(text))
+        library = self._library("emulation.h" if threads else "words.h", text)
         for n, pair in enumerate(missing):
             self.functions[pair] = {
                 kind: getattr(library, f"run{n}_{i}") for i, kind in enumerate(INDEX_TYPES)
@@ -120,20 +120,26 @@ class Compiler(writing.CudaWriter):
                 f" unsigned u, unsigned v, unsigned w) {{ {threads}({{x, y, z}}, {{u, v, w}},"
                 f" {expression}, *parts); }}"
             )
-            include = f'#include "{HERE / "emulation.h"}"'
-            library = self._library("\n".join([include, *lines, call]))
+            library = self._library("emulation.h", [*lines, call])
             self.functions[key] = {"": library.run}
         return self.functions[key][""]
 
-    def _library(self, text: str) -> Any:
+    def _library(self, header: str, lines: Sequence[str]) -> Any:
+        """Compile a source that begins with a header, which is most of the work."""
+        precompiled = self.folder / f"{header}.gch"  # g++ looks for it beside the source
+        if not precompiled.exists():
+            self._run("-x", "c++-header", "-o", precompiled, HERE / header)
         source = self.folder / f"elements{self.libraries}.cpp"
         self.libraries += 1
-        source.write_text(text)
+        source.write_text("\n".join([f'#include "{header}"', *lines]))
         target = source.with_suffix(".so")
-        command = ["g++", *FLAGS, "-o", str(target), str(source)]
+        self._run("-I", HERE, "-o", target, source)
+        return ctypes.CDLL(str(target))
+
+    def _run(self, *arguments: str | Path) -> None:
+        command = ["g++", *FLAGS, *map(str, arguments)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-        return ctypes.CDLL(str(target))
 
 
 def plain(x: Any) -> Any:
