@@ -159,3 +159,51 @@ def test_numbers_are_written_only_where_they_change(again):
     for a in (1.0, 2.0, 2.0, 2.0):
         f(batches(1)[0][0], a)
     assert again.log.count("write") == 1
+
+
+def rebinding() -> Any:
+    """A step whose parameters and optimizer's state are new lists each time."""
+    random = np.random.default_rng(1)
+    params = [pg.asarray(random.normal(size=s), dtype="float32") for s in ((3, 4), (4,))]
+    speeds = [xp.zeros_like(p) for p in params]
+
+    def loss(params: Any, x: Any, y: Any) -> Any:
+        return xp.mean((x @ params[0] + params[1] - y) ** 2)
+
+    def step(x: Any, y: Any) -> Any:
+        nonlocal params, speeds
+        value, grads = pg.value_and_grad(loss)(params, x, y)
+        speeds = [0.9 * v + g for v, g in zip(speeds, grads, strict=True)]
+        params = [p - 0.1 * v for p, v in zip(params, speeds, strict=True)]
+        return value
+
+    return step, lambda: [*params, *speeds], lambda: params
+
+
+def test_parameters_that_are_made_anew_are_captured_once_and_right(again):
+    (step, read, _), (plain, expected, _) = rebinding(), rebinding()
+    jitted = pg.jit(step)
+    for batch in batches(10):
+        np.testing.assert_allclose(float(jitted(*batch)), float(plain(*batch)), rtol=1e-5)
+        found, wanted = ([pg.to_numpy(x) for x in each()] for each in (read, expected))
+        for x, y in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6)
+    assert again.log.count("capture") == 1
+    assert again.log.count("launch") == 8
+
+
+def test_a_list_that_somebody_holds_keeps_what_is_in_it(again):
+    step, _, params = rebinding()
+    jitted = pg.jit(step)
+    for batch in batches(5):
+        jitted(*batch)
+    count = again.log.count("capture")
+    kept, values = [], []
+    for batch in batches(6):
+        kept.append(params())
+        values.append([pg.to_numpy(p) for p in params()])
+        jitted(*batch)
+    for held, old in zip(kept, values, strict=True):
+        for x, y in zip(held, old, strict=True):
+            np.testing.assert_array_equal(pg.to_numpy(x), y)
+    assert again.log.count("capture") <= count + 1
