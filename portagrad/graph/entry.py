@@ -65,9 +65,9 @@ def left(recording: Recording, memory: list[int | None]) -> list[Place | None]:
     """For each output, the place that a call leaves it in; None where it is only returned."""
     found: list[Place | None] = [None] * len(recording.graph.outputs)
     for effect in recording.effects:
-        for _, output in effect.outputs:
+        for identity, output in effect.outputs:
             i = memory[output]
-            if effect.tree is LEAF:
+            if identity == effect.place.identity:
                 found[output] = effect.place
             elif i is not None:  # in a new container, where the old one has what it replaces
                 found[output] = cast("Place", recording.sources[i])
@@ -95,7 +95,7 @@ def reused(recording: Recording) -> list[int | None]:
             if identity not in by_place or type(out) is not Value or out.is_number:
                 continue
             i, source = by_place[identity]
-            if effect.tree is not LEAF and effect.place.identity not in source.around:
+            if effect.place.identity not in (identity, *source.around):
                 continue  # a container that may be anywhere else, too
             old = graph.inputs[i]
             if (old.shape, old.dtype, old.kind) == (out.shape, out.dtype, out.kind):
@@ -222,7 +222,7 @@ class _Conditions:
             condition = f"type({name}) is {self.source.name(each.kind, 'kind')}"
             if each.kind in (list, tuple):
                 condition += f" and len({name}) == {len(each.keys)}"
-            elif not issubclass(each.kind, tuple):
+            elif not issubclass(each.kind, (tuple, Tensor)):
                 there = name if each.kind is dict else f"vars({name})"
                 condition += f" and [*{there}] == {self.source.name(each.keys, 'keys')}"
             self.require(condition)
@@ -346,7 +346,7 @@ class _Conditions:
         if leaf.output is not None:
             return f"Tensor(r[{leaf.output}], EAGER, None)" if leaf.tensor else f"r[{leaf.output}]"
         x = leaf.constant
-        if not hasattr(x, "dtype"):
+        if not leaf.is_copied:
             return self.source.name(x)
         copy = self.source.name(backend_of(x).asarray, "asarray")
         return f"{copy}({self.source.name(x)}, copy=True)"

@@ -228,12 +228,15 @@ class Surroundings:
         standing = Standing(place, value, keys, owner)
         self.seen[id(value)] = value
         self.standing[id(value)] = standing
-        if not isinstance(value, tuple):
+        if isinstance(value, Tensor):
+            self._fix(Place(value, "node", False, place.where, parent=place, moving=True), None)
+        elif not isinstance(value, tuple):
             self.containers.append((standing.contents, place.where))
         if not item:
             self._class(type(value), type(value).__name__)
         for key in keys:
             inner = f"{place.where}[{key!r}]" if item else f"{place.where}.{key}"
+            inner = place.where if isinstance(value, Tensor) else inner
             self._place(Place(owner, key, item, inner, parent=place, moving=True))
 
     def _fix(self, place: Place, value: Any) -> None:
@@ -420,6 +423,11 @@ class Surroundings:
 def parts(value: Any) -> list[Any] | None:
     """The keys of a container that jit can make anew; None for anything else."""
     kind = type(value)
+    if kind is Tensor:
+        plain = (
+            value.node is None and value.trace is EAGER and type(value.value) not in traced_types
+        )
+        return ["value"] if plain else None
     if kind in (list, tuple):
         return [*range(len(value))] if value or kind is list else None  # there is but one ()
     if kind is dict:

@@ -77,6 +77,11 @@ class Leaf:
     standing: Standing | None = None
     shared: int | None = None
 
+    @property
+    def is_copied(self) -> bool:
+        """Is it an array, which is nobody else's when it comes out?"""
+        return hasattr(self.constant, "dtype") and type(self.constant) is not Tensor
+
     def made(self, results: Any, shared: list[Any]) -> Any:
         """The leaf itself, from the graph's results and the containers in several places."""
         if self.standing is not None:
@@ -85,7 +90,7 @@ class Leaf:
             return shared[self.shared]
         if self.output is None:
             x = self.constant
-            return backend_of(x).asarray(x, copy=True) if hasattr(x, "dtype") else x
+            return backend_of(x).asarray(x, copy=True) if self.is_copied else x
         x = results[self.output]
         return Tensor(x, EAGER, None) if self.tensor else x
 
@@ -102,9 +107,9 @@ class Effect:
     def outputs(self) -> Iterator[tuple[Any, int]]:
         """The arrays and numbers in it: the identity of each one's place, and which output."""
         for (path, _), leaf in zip(named_leaves(self.tree), self.leaves):
-            if leaf.output is not None and not leaf.tensor:
+            if leaf.output is not None:
                 identity = self.place.identity
-                for key in path:
+                for key in (*path, "value") if leaf.tensor else path:
                     identity = (identity, key)
                 yield identity, leaf.output
 
@@ -430,10 +435,9 @@ class _Finish:
         return Place(owner, key, True, str(key))
 
     def _count(self, node: Any) -> None:
-        children = _children(node)
-        if node is not None and children is not None and not self._is_known(node):
+        if _is_object(node) and not self._is_known(node):
             self._times[id(node)] += 1
-            for child in children.values() if self._times[id(node)] == 1 else ():
+            for child in (_children(node) or {}).values() if self._times[id(node)] == 1 else ():
                 self._count(child)
 
     def _is_known(self, node: Any) -> bool:
@@ -444,34 +448,35 @@ class _Finish:
 
         One that was there before stays itself, and a new one in several places is one object.
         """
-        children = _children(node)
         if id(node) in self._standing:
             leaf = Leaf(None, standing=self._standing[id(node)])
         elif type(node) is RecordingGenerator:
             leaf = Leaf(None, node.generator)
-        elif children is None:
+        elif _is_object(node) and self._is_known(node):
+            leaf = Leaf(None, node)
+        elif self._times[id(node)] > 1:
+            leaf = Leaf(None, shared=self._share(node, where))
+        elif (children := _children(node)) is not None:
+            made = {key: self._written(child, where, leaves) for key, child in children.items()}
+            return rebuild(node, made)
+        else:
             leaf = self._leaf(node, where)
             x = leaf.constant
             simple = isinstance(x, (*FIXED, *NUMBERS)) or hasattr(x, "dtype")
             if leaf.output is None and not simple and not self._is_known(x):
                 self._refuse(where, f"becomes a {type(x).__name__}")
-        elif self._is_known(node):
-            leaf = Leaf(None, node)
-        elif self._times[id(node)] > 1:
-            if id(node) not in self._shared:
-                self._times[id(node)] = 1
-                inner: list[Leaf] = []
-                tree = self._written(node, where, inner)
-                self._shared[id(node)] = len(self.recording.shared)
-                self.recording.shared.append((tree, inner))
-                self._times[id(node)] = 2
-            leaf = Leaf(None, shared=self._shared[id(node)])
-        else:
-            return rebuild(
-                node, {k: self._written(child, where, leaves) for k, child in children.items()}
-            )
         leaves.append(leaf)
         return LEAF
+
+    def _share(self, node: Any, where: str) -> int:
+        if id(node) not in self._shared:
+            times = self._times.pop(id(node))
+            leaves: list[Leaf] = []
+            tree = self._written(node, where, leaves)
+            self._times[id(node)] = times
+            self._shared[id(node)] = len(self.recording.shared)
+            self.recording.shared.append((tree, leaves))
+        return self._shared[id(node)]
 
     def _refuse(self, where: str, what: str) -> None:
         raise JitError(
@@ -479,6 +484,11 @@ class _Finish:
             f"not repeat: {where} {what}. Arrays, tensors and numbers may be assigned to "
             f"attributes, entries and parameters; everything else must be returned"
         )
+
+
+def _is_object(node: Any) -> bool:
+    """Is it one that holds others? (An array in two places is two, as everywhere.)"""
+    return type(node) is Tensor or (node is not None and _children(node) is not None)
 
 
 def _own_memory(

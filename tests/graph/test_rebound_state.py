@@ -703,6 +703,125 @@ class TestAliases:
             same(ours.read(), eager.read())
 
 
+class TestTensors:
+    """Tensors without a gradient are containers of one array."""
+
+    def test_a_running_mean(self) -> None:
+        def make() -> Made:
+            mean, parts = pg.tensor(np.zeros(3)), [pg.tensor(np.ones(3)), pg.tensor(X)]
+
+            def step(x: Any) -> Any:
+                nonlocal mean, parts
+                mean = mean * 0.9 + 0.1 * pg.tensor(x)
+                parts = [p * 0.5 + mean for p in parts]
+                return parts[0] - mean
+
+            return Made(step, lambda: [mean.data, *(p.data for p in parts)])
+
+        eager, ours = make(), make()
+        compiled = pg.jit(ours.step)
+        for _ in range(8):
+            same(compiled(X).data, eager.step(X).data)
+            same(ours.read(), eager.read())
+        assert compiled.plans == 1
+
+    def test_what_was_taken_before_stays(self) -> None:
+        mean = pg.tensor(np.zeros(3))
+
+        def step(x: Any) -> None:
+            nonlocal mean
+            mean = mean + x
+
+        compiled = pg.jit(step)
+        taken = []
+        for i in range(10):
+            if i % 3 == 2:
+                taken.append((i, mean, mean.detach(), mean.data))
+            compiled(X)
+        for i, tensor, other, array in taken:
+            for each in (tensor.data, other.data, array):
+                np.testing.assert_array_equal(each, i * X)
+
+    def test_what_nobody_holds_is_written_into(self) -> None:
+        mean = pg.tensor(np.zeros(1000))
+
+        def step(x: Any) -> None:
+            nonlocal mean
+            mean = mean + x
+
+        compiled = pg.jit(step)
+        for _ in range(4):
+            compiled(1.0)
+        address = mean.data.ctypes.data
+        compiled(1.0)
+        assert mean.data.ctypes.data == address
+        np.testing.assert_array_equal(mean.data, np.full(1000, 5.0))
+
+    def test_that_go_from_place_to_place(self) -> None:
+        previous, mean = pg.tensor(np.zeros(3)), pg.tensor(np.ones(3))
+
+        def step(x: Any) -> Any:
+            nonlocal previous, mean
+            out = mean - previous
+            previous, mean = mean, mean + x
+            return out
+
+        compiled = pg.jit(step)
+        for i in range(8):
+            before = mean
+            np.testing.assert_allclose(compiled(X).data, X if i else np.ones(3))
+            assert previous is before
+        assert compiled.plans == 1
+
+    def test_one_new_one_in_two_places(self) -> None:
+        a = b = pg.tensor(np.zeros(3))
+
+        def step(x: Any) -> Any:
+            nonlocal a, b
+            a = b = a + x
+            return b * 1.0
+
+        compiled = pg.jit(step)
+        for i in range(6):
+            np.testing.assert_allclose(compiled(X).data, (i + 1) * X)
+            assert a is b
+        assert compiled.plans == 1
+
+    def test_two_that_become_one(self) -> None:
+        def make() -> Any:
+            a, b = pg.tensor(np.zeros(3)), pg.tensor(np.ones(3))
+
+            def step(x: Any) -> Any:
+                nonlocal a
+                a += x
+                return b * 1.0
+
+            def put(join: bool) -> None:
+                nonlocal a, b
+                a, b = pg.tensor(np.zeros(3)), pg.tensor(np.ones(3))
+                if join:
+                    b = a
+
+            return step, put
+
+        (ours, put), (eager, put_eager) = make(), make()
+        compiled = pg.jit(ours)
+        for join in (False, False, False, True, False, True):
+            put(join)
+            put_eager(join)
+            same(compiled(X).data, eager(X).data)
+
+    def test_one_that_needs_a_gradient_comes_into_the_place(self) -> None:
+        mean = pg.tensor(np.zeros(3))
+        compiled = pg.jit(lambda x: mean * x)
+        for _ in range(3):
+            mean = pg.tensor(np.ones(3))
+            same(compiled(X).data, X)
+        mean = pg.tensor(np.ones(3), requires_grad=True)
+        xp.sum(compiled(X)).backward()
+        same(mean.grad, X)
+
+
 class TestErrors:
     def test_an_error_in_a_replay_leaves_everything_as_it_was(self) -> None:
         params = [np.eye(3), np.ones(3)]
