@@ -57,7 +57,8 @@ def fits_into(y: Any, x: Any) -> bool:
     """May a `y` that was made just now be written over, as in `y += x`?
 
     Where both are plain arrays of one dtype: nothing is promoted, and no trace follows. The
-    standard has operators in place, and a library whose arrays never change binds `y` anew.
+    standard has operators in place, and a library whose arrays never change binds `y` anew. Only
+    for a sum or a product, whose own derivative does not need them: torch's autograd may watch.
     """
     return (
         type(y) is type(x)
