@@ -71,6 +71,8 @@ TYPES = {
 FLOATING = frozenset(
     {"exp", "tanh", "log", "sigmoid", "sqrt", "sin", "cos", "expm1", "log1p", "divide"}
 )
+#: Functions that are others for truth values (+ is "or") than a loop would have them.
+ARITHMETIC = frozenset({"add", "subtract", "multiply", "negative", "square", "abs", "positive"})
 #: Functions that become calls, one element at a time, where NumPy takes many at once.
 CALLS = frozenset({"sin", "cos", "expm1", "log1p"})
 #: A loop is worth compiling from this many steps on, or this many elements times steps.
@@ -139,7 +141,11 @@ def possible(steps: list[Step], shape: tuple[int, ...]) -> bool:
 def _of_one_type(step: Step) -> bool:
     """Are the operands of one dtype? (What NumPy promotes, a loop would promote otherwise.)"""
     dtypes = {x.dtype for x in step.operands if type(x) is Slot and x.dtype is not None}
-    return len(dtypes) <= 1
+    kinds = {dtype.kind for dtype in dtypes}
+    numbers = [x for x in step.operands if type(x) is not Slot or x.kind == "number"]
+    if numbers and not kinds <= {"f"}:  # a number may be of another kind than they are
+        return len(dtypes) == 1 and kinds == {"i"} and all(type(x) is int for x in numbers)
+    return len(dtypes) <= 1 and not ("b" in kinds and step.name in ARITHMETIC)
 
 
 def place(x: Slot, shape: tuple[int, ...]) -> str | None:
@@ -201,8 +207,11 @@ def source(
         kind = TYPES[out.dtype]
         inside = [x.dtype for x in step.operands if type(x) is Slot and x.dtype is not None]
         # A number is one of its neighbours' type; in `where` the first of those is a condition.
-        common = out.dtype if step.name == "where" or not inside else inside[0]
+        floating = step.name in FLOATING
+        common = out.dtype if step.name == "where" or floating or not inside else inside[0]
         given = [name(x, common) for x in step.operands]
+        if floating and inside and inside[0] != out.dtype:  # of whole numbers
+            given = [f"{kind}({x})" for x in given]
         text = EXPRESSIONS[step.name].replace("T(", f"{kind}(").replace("_t(", f"_{kind}(")
         text = text.format(*given)
         names[out] = f"v{n}"

@@ -188,3 +188,43 @@ class TestManyAlike:
         # The last layer and its slope are one loop.
         assert "2 steps on (5, 6) in one loop (numba), 23 times" in compiled.explain()
         assert "fused    2 steps on (5, 6): add, tanh, 23 times" in compiled.explain()
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: xp.exp(x - 1) * 2.0,
+        lambda x: xp.tanh(x + 1) + xp.sqrt(x * x),
+        lambda x: (x + 1) / (x * x + 1) + 0.5,
+        lambda x: xp.where(x < 1.5, x, -x) * 3 + 1,
+    ],
+)
+def test_whole_numbers(function: Any, dtype: str) -> None:
+    check(function, np.arange(-8, 8).astype(dtype))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: (x > 0) * 2 + xp.where(x > 1, 3, 1),
+        lambda x: (x > 0) * 0.5 + x,
+        lambda x: xp.astype((x > 0) + (x > 1), xp.float64) * 2,
+        lambda x: xp.astype((x > 0) * (x > 1), xp.float64) * 2 - x,
+    ],
+)
+def test_truth_values_are_numbers_as_numpy_has_them(function: Any) -> None:
+    x, compiled = np.linspace(-3, 3, 64), pg.jit(function)
+    for _ in range(3):
+        result, expected = compiled(x), function(x)
+        assert result.dtype == expected.dtype
+        np.testing.assert_allclose(result, expected)
+
+
+@pytest.mark.parametrize("x", [np.arange(-8, 8), np.arange(16) > 3])
+def test_a_number_that_becomes_one_of_another_kind(x: Any) -> None:
+    number = {"factor": 1}
+    compiled = pg.jit(lambda x: (x * number["factor"] + 1) * 2 + x)
+    for value in (1, 2, 3, 2.5, 1.5, 4):
+        number["factor"] = value  # type: ignore[assignment]
+        np.testing.assert_array_equal(compiled(x), (x * value + 1) * 2 + x)
