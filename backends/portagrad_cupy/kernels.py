@@ -130,6 +130,8 @@ KERNELS: Mapping[str, Callable[..., Any]] = MappingProxyType(
                 layers.linear_sigmoid,
                 layers.linear_tanh,
                 products.linear,
+                products.linear_x_backward,
+                products.linear_weight_backward,
                 products.matmul,
                 rows.softmax,
                 rows.softmax_backward,

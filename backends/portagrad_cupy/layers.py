@@ -8,7 +8,6 @@ weight's gradient which adds up the bias's, where cuBLASLt can.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -22,6 +21,7 @@ from portagrad_cupy.columns import column_sum
 from portagrad_cupy.elements import run
 from portagrad_cupy.formulas import COLUMNS, FULL, Element, layout
 from portagrad_cupy.launching import Layout
+from portagrad_cupy.products import rows
 from portagrad_cupy.source import TYPES
 
 
@@ -57,7 +57,7 @@ def _forward(activation: str, x: Any, weight: Any, bias: Any) -> Any:
     )
     if not fits:
         return NotImplemented
-    y = _product(_rows(x), weight)
+    y = _product(rows(x), weight)
     given = [y] if bias is None else [y, bias]
     run(_above(activation, y.dtype.name, bias is not None), [Part(given, y.shape, y.shape, (y,))])
     return y.reshape(*x.shape[:-1], weight.shape[1])
@@ -69,12 +69,12 @@ def _backward(activation: str) -> Callable[..., Sequence[Any]]:
         if g.dtype != out.dtype:
             dtype = cupy.result_type(g, out)
             g, out = g.astype(dtype, copy=False), out.astype(dtype, copy=False)
-        g, out = _rows(g), _rows(out)
+        g, out = rows(g), rows(out)
         program = _below(activation, g.dtype.name, needs[2])
         pulled, *sums = run(program, [Part((g, out), g.shape, g.shape, (None,))])
         return (
             _product(pulled, weight.T).reshape(x.shape) if needs[0] else None,
-            _product(_rows(x).T, pulled) if needs[1] else None,
+            _product(rows(x).T, pulled) if needs[1] else None,
             sums[0] if needs[2] else None,
         )
 
@@ -83,11 +83,11 @@ def _backward(activation: str) -> Callable[..., Sequence[Any]]:
 
 def _linear_backward(g: Any, x: Any, weight: Any, needs: Any) -> Sequence[Any]:
     """The gradients of x, W and b of a linear map alone; x is None where W needs none."""
-    cotangent, g = g, _rows(g)
-    both = products.product_and_sums(_rows(x).T, g) if needs[1] and needs[2] else None
+    cotangent, g = g, rows(g)
+    both = products.product_and_sums(rows(x).T, g) if needs[1] and needs[2] else None
     if both is None:
         both = (
-            _product(_rows(x).T, g) if needs[1] else None,
+            _product(rows(x).T, g) if needs[1] else None,
             column_sum(g) if needs[2] else None,
         )
     if not needs[0]:
@@ -100,11 +100,6 @@ PULLBACKS: Mapping[str, Callable[..., Sequence[Any]]] = {
     "linear": _linear_backward,
     **{f"linear_{name}": _backward(name) for name in ("sigmoid", "tanh", "relu")},
 }
-
-
-def _rows(x: Any) -> Any:
-    """All leading axes as one."""
-    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 def _product(x1: Any, x2: Any) -> Any:

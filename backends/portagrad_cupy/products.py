@@ -60,12 +60,17 @@ def product_and_sums(x1: Any, x2: Any) -> tuple[Any, Any] | None:
     return None if made is None else (made, sums)
 
 
+def rows(x: Any) -> Any:
+    """All leading axes as one."""
+    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+
+
 @may_decline
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
-    """X W + b, the bias added as the product is stored."""
+    """X W + b, the bias added as the product is stored where cuBLASLt offers that."""
     operands = (x, weight) if bias is None else (x, weight, bias)
     fits = (
-        all(type(each) is type(x) for each in operands)
+        all(type(each) is type(x) and each.dtype == x.dtype for each in operands)
         and weight.ndim == 2
         and x.ndim >= 2
         and x.shape[-1] == weight.shape[0]
@@ -73,6 +78,22 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     )
     if why_not() or not fits:
         return NotImplemented
-    matrix = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
-    y = product(matrix, weight, bias=bias, precision=get_matmul_precision())
-    return NotImplemented if y is None else y.reshape(*x.shape[:-1], weight.shape[1])
+    y = product(rows(x), weight, bias=bias, precision=get_matmul_precision())
+    if y is None:
+        y = matmul(rows(x), weight)
+        if bias is not None and y is not NotImplemented:
+            y += bias
+    return y if y is NotImplemented else y.reshape(*x.shape[:-1], weight.shape[1])
+
+
+@may_decline
+def linear_x_backward(g: Any, weight: Any) -> Any:
+    """dX = g Wᵀ."""
+    pulled = matmul(rows(g), weight.T)
+    return pulled if pulled is NotImplemented else pulled.reshape(*g.shape[:-1], weight.shape[0])
+
+
+@may_decline
+def linear_weight_backward(g: Any, x: Any) -> Any:
+    """dW = Xᵀ g, summed over all leading axes."""
+    return matmul(rows(x).T, rows(g))

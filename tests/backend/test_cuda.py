@@ -215,6 +215,29 @@ def test_stacks_of_matrices_eager_and_jitted(left, right):
     assert ("cannot be replayed" in jitted.explain()) == (right[0] == 2)
 
 
+@pytest.mark.parametrize("dtype", TOLERANCE)
+def test_products_backwards_can_be_captured_too(dtype):
+    """Also of a cotangent that is one number seen as many, and without an epilogue for a bias."""
+
+    def f(x, w, b):
+        return pg.value_and_grad(lambda *each: xp.sum(kernels.linear(*each)), argnums=(0, 1, 2))(
+            x, w, b
+        )
+
+    arrays = [
+        asarray(normal(*shape, dtype=dtype, seed=n))
+        for n, shape in enumerate([(96, 64), (64, 128), (128,)])
+    ]
+    jitted = pg.jit(f)
+    for _ in range(3):
+        value, slopes = jitted(*arrays)
+    assert "cannot be replayed" not in jitted.explain()
+    expected = f(*(each.astype("float64") for each in arrays))
+    for found, right in zip((value, *slopes), (expected[0], *expected[1]), strict=True):
+        size = float(abs(right).max())
+        check(found / size, right / size, 30 * TOLERANCE[dtype])
+
+
 def test_products_can_be_captured_in_a_graph():
     import cupy
 
@@ -262,6 +285,7 @@ def test_a_jitted_step_is_the_eager_one_also_with_eager_work_between():
         for p, q in zip(network.parameters(), reference.parameters(), strict=True):
             check(p.data, q.data, 1e-4)
             check(p.grad, q.grad, 1e-4)
+    assert "cannot be replayed" not in jitted.explain()
 
 
 def steps(wing):

@@ -92,6 +92,23 @@ def test_generated_sums_compile(arch, cuda_host, seed):
         compiled(source, arch, f"elements<{template}>")
 
 
+def test_every_product_of_a_linear_map_is_the_backends_own():
+    """CuPy refuses its own while a graph is captured, so that no step would ever be one."""
+    from portagrad import kernels
+    from portagrad_cupy.kernels import KERNELS
+
+    multiplying = {"linear", "linear_x_backward", "linear_weight_backward", "matmul"}
+    assert multiplying <= KERNELS.keys()
+    calls = {name for name in vars(kernels) if "product" in _names(getattr(kernels, name))}
+    assert {"linear", "linear_x_backward", "linear_weight_backward"} <= calls <= KERNELS.keys()
+
+
+def _names(kernel):
+    """What the body of a kernel calls by name."""
+    code = getattr(getattr(kernel, "body", None), "__code__", None)
+    return () if code is None else code.co_names
+
+
 def test_the_largest_groups_compile(arch):
     """As many arrays as a group may have, of four elements a thread."""
     from portagrad.backend import ElementwiseCompiler

@@ -238,6 +238,65 @@ def test_a_stack_times_one_matrix_is_one_product(layers, monkeypatch, left, righ
     assert matmul(normal(2, 3, 3), several[0]) is NotImplemented
 
 
+@pytest.fixture
+def multiplying(layers, monkeypatch):
+    """The backend's own products, by a cuBLASLt of NumPy; what it is asked, in order."""
+    asked: Any = type("Asked", (list,), {"refuses_bias": False})()
+
+    def product(a, b, *, bias=None, precision="ieee"):
+        asked.append({"shapes": (a.shape, b.shape), "bias": bias is not None, "as": precision})
+        if bias is not None and asked.refuses_bias:
+            return None
+        return view(a @ b if bias is None else a @ b + bias)
+
+    monkeypatch.setattr(layers.products, "matmul", layers.own_matmul)
+    monkeypatch.setattr(layers.products, "why_not", lambda: "")
+    monkeypatch.setattr(layers.products, "product", product)
+    return asked
+
+
+@pytest.mark.parametrize("shape", [(7,), (2, 3), ()])
+def test_the_products_of_a_linear_map_backwards_are_the_backends_own(layers, multiplying, shape):
+    """CuPy's own cannot be captured in a graph, and know no precision."""
+    g, x, w = normal(*shape, 8), normal(*shape, 5, seed=1), normal(5, 8, seed=2)
+    rows = int(np.prod(shape))
+    portagrad.set_matmul_precision("tf32")
+    try:
+        pulled = layers.products.linear_x_backward(g, w)
+        slope = layers.products.linear_weight_backward(g, x)
+    finally:
+        portagrad.set_matmul_precision("ieee")
+    assert [each["shapes"] for each in multiplying] == [((rows, 8), (8, 5)), ((5, rows), (rows, 8))]
+    assert {each["as"] for each in multiplying} == {"tf32"}
+    plain = [np.asarray(each) for each in (g, x, w)]
+    check(pulled, kernels.linear_x_backward.body(plain[0], plain[2]), "float32")
+    check(slope, kernels.linear_weight_backward.body(*plain[:2]), "float32")
+
+
+@pytest.mark.parametrize("shape", [(7, 5), (2, 3, 5)])
+def test_a_bias_that_cublaslt_does_not_add_is_added_to_its_product(layers, multiplying, shape):
+    x, w, b = normal(*shape), normal(5, 8, seed=1), normal(8, seed=2)
+    expected = kernels.linear.body(*map(np.asarray, (x, w, b)))
+    for refuses in (False, True):
+        multiplying.clear()
+        multiplying.refuses_bias = refuses
+        check(layers.products.linear(x, w, b), expected, "float32")
+        assert [each["bias"] for each in multiplying] == [True, False][: 1 + refuses]
+    assert layers.products.linear(x, w, b.astype("float64")) is NotImplemented
+
+
+def test_what_cublaslt_cannot_read_is_copied_for_it(layers):
+    """The cotangent of a sum, say, is one number seen as many."""
+    multiply: Any = importlib.import_module("portagrad_cupy.cublaslt.multiply")
+    x = normal(6, 4)
+    for readable in (x, x.T, x[1:], x[:, :2], normal(3)):
+        assert multiply._readable(readable) is readable
+    for other in (view(np.broadcast_to(np.float32(1), (6, 4))), x[:, ::2], x[::-1]):
+        copy = multiply._readable(other)
+        assert copy.flags.c_contiguous
+        assert copy.tolist() == other.tolist()
+
+
 CALLS = {
     "leaky_relu": [(), (0.2,)],
     "elu": [(), (0.5,)],

@@ -46,7 +46,8 @@ def product(
 ) -> Any:
     """Y = A B, Y = A B + bias, or `out` += A B; None where cuBLASLt cannot do it as asked.
 
-    a: (n, k), b: (k, m) of one floating dtype, stored by rows or by columns;
+    a: (n, k), b: (k, m) of one floating dtype, copied where they are stored neither by rows nor
+    by columns;
     out: (n, m) stored by rows; bias: (m,). `bias_gradient`, of shape (m,), is filled
     with the sums of b's columns on the way. Queued on CuPy's current stream.
 
@@ -55,7 +56,17 @@ def product(
     """
     problem = _problem(a, b, out, bias, bias_gradient, accumulate, precision)
     if problem is None:
-        return None
+        readable = _readable(a), _readable(b)
+        if readable[0] is a and readable[1] is b:
+            return None
+        return product(
+            *readable,
+            out=out,
+            bias=bias,
+            bias_gradient=bias_gradient,
+            accumulate=accumulate,
+            precision=precision,
+        )
     device = a.device.id
     plan = _plan(device, problem)
     if plan is None:
@@ -70,6 +81,13 @@ def product(
     workspace = _workspace(device, stream).ptr if size else 0
     plan.run(_handle(device), a.data.ptr, b.data.ptr, out.data.ptr, workspace, size, stream.ptr)
     return out
+
+
+def _readable(x: Any) -> Any:
+    """A copy of a matrix that cuBLASLt cannot read as it lies: a broadcast cotangent, say."""
+    if x.ndim != 2 or stored(x.shape, x.strides, x.itemsize) is not None:
+        return x
+    return cupy.ascontiguousarray(x)
 
 
 def _problem(
