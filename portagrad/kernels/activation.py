@@ -9,7 +9,7 @@ from portagrad.array import Array
 from portagrad.array_api.beyond.stable import odds
 from portagrad.array_api.namespace import array_namespace
 from portagrad.kernels.operand import fits_into
-from portagrad.primitive import kernel
+from portagrad.primitive import kernel, traced_types
 
 # Each derivative is a kernel too, so that a backend can fuse it under its name
 # and the manual layers can call it. Operators stand between values of one origin
@@ -26,7 +26,11 @@ def sigmoid(x: Array, /) -> Array:
     σ' = σ (1 - σ).
     """
     e = odds(x)
-    return e / (1 + e)  # not over e: a library's own autograd may hold it
+    whole = 1 + e
+    if type(e) in traced_types or getattr(e, "requires_grad", False):  # of torch's own autograd
+        return e / whole
+    e /= whole
+    return e
 
 
 @kernel
