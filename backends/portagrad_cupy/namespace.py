@@ -15,7 +15,7 @@ def fitted(namespace: ModuleType) -> ModuleType:
     """The same functions but for a few."""
     fft = namespace.fft
     frequencies = {name: _placing(getattr(fft, name)) for name in ("fftfreq", "rfftfreq")}
-    own = {"clip": clip, "fft": _with(fft, frequencies)}
+    own = {"clip": clip, "sign": sign, "tensordot": tensordot, "fft": _with(fft, frequencies)}
     own |= {name: _with_bfloat16(name, getattr(namespace, name)) for name in ("isdtype", "finfo")}
     return _with(namespace, own)
 
@@ -79,3 +79,21 @@ def _bound(x: Any, bound: Any) -> Any:
         ends = cupy.iinfo(x.dtype)
         bound = sorted((int(ends.min), int(bound), int(ends.max)))[1]
     return x.dtype.type(bound)
+
+
+def sign(x: Any, /) -> Any:
+    """-1, 0 or 1, and nan where x is nan; x / |x| of a complex number.
+
+    array-api-compat assigns by a mask here, too.
+    """
+    if x.dtype.kind == "c":
+        return cupy.where(x == 0, x, x / cupy.abs(x))
+    made = cupy.sign(x)
+    return made if x.dtype.kind in "iu" else cupy.where(x == x, made, x)
+
+
+def tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
+    """Products summed over axes, also of none: an operand without axes CuPy takes by `((), ())`."""
+    if not isinstance(axes, int):
+        axes = tuple(each if isinstance(each, int) else tuple(each) for each in axes)
+    return cupy.tensordot(x1, x2, axes)

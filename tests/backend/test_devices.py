@@ -291,6 +291,30 @@ def test_clipping_is_the_standards_and_picks_nothing_by_a_mask(cards, dtype, bou
     assert Cards.over_the_bus == []
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "int8", "uint8", "complex64"])
+def test_signs_are_the_standards_and_pick_nothing_by_a_mask(cards, dtype):
+    values = np.array([0, 3, 5, 100]).astype(dtype)
+    if dtype not in ("int8", "uint8"):
+        values = np.append(values, [np.nan, np.inf, -np.inf, -2]).astype(dtype)
+    if dtype == "complex64":
+        values = np.array([0, 3 - 4j, np.nan, -2j], dtype)
+    with np.errstate(all="ignore"):
+        made = cards.xp.sign(pg.asarray(values, backend="cupy", device="cuda:1"))
+    assert (where(made), made.dtype) == (1, values.dtype)
+    np.testing.assert_allclose(made.get(), np.sign(values), rtol=1e-6)
+    assert not {"getitem", "setitem"} & set(Cards.over_the_bus)
+
+
+@pytest.mark.parametrize("axes", [0, ([], []), ((), [])])
+@pytest.mark.parametrize("shapes", [((), (2, 3)), ((2,), ()), ((), ())])
+def test_a_product_with_what_has_no_axes(cards, shapes, axes):
+    """The derivative of a result without axes is one."""
+    x, y = (np.arange(1.0, 7.0)[: int(np.prod(shape))].reshape(shape) for shape in shapes)
+    there = (pg.asarray(each, backend="cupy", device="cuda:1") for each in (x, y))
+    made = cards.xp.tensordot(*there, axes=axes)
+    np.testing.assert_array_equal(made.get(), np.multiply.outer(x, y))
+
+
 @pytest.mark.parametrize("count", [1, 2])
 def test_frequencies_are_made_on_a_device(cards, count):
     """array-api-compat's refuse any, also the only one there is."""

@@ -232,6 +232,18 @@ def add_at(x: ndarray, key: Any, values: ndarray) -> None:
     np.add.at(x.values, plain(key), values.values)
 
 
+def sign(x: Any) -> Any:
+    """As up to CuPy 14.1: 0 where x is nan."""
+    return ((x > 0) * 1 - (x < 0)).astype(x.dtype)
+
+
+def tensordot(x1: ndarray, x2: ndarray, axes: Any) -> Any:
+    """CuPy's, which is particular about what has no axes."""
+    if not x1.ndim * x2.ndim and axes not in (0, ((), ())):
+        raise ValueError("An input is zero-dim while axes has dimensions")
+    return computed("tensordot", np.tensordot, (x1, x2, axes), {})
+
+
 def compat() -> ModuleType:
     """array-api-compat's namespace of it: `device` is looked at by `asarray` alone."""
     made = ModuleType("array_api_compat.cupy")
@@ -295,6 +307,13 @@ def cupy() -> ModuleType:
     made.iinfo = np.iinfo
     made.maximum = lambda x, y: computed("maximum", np.maximum, (x, y), {})
     made.minimum = lambda x, y: computed("minimum", np.minimum, (x, y), {})
+    made.where = lambda *x: computed("where", np.where, x, {})
+    made.abs = lambda x: computed("abs", np.abs, (x,), {})
+    # Of nan it is 0, as up to CuPy 14.1.
+    made.sign = lambda x: computed(
+        "sign", lambda x: ((x > 0) * 1 - (x < 0)).astype(x.dtype), (x,), {}
+    )
+    made.tensordot = tensordot
     made.may_share_memory = lambda x, y: np.may_share_memory(x.values, y.values)
     made.get_default_memory_pool = made.get_default_pinned_memory_pool = lambda: pool
     host: Any = SimpleNamespace(allocate=pool.malloc)
