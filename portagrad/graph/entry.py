@@ -257,8 +257,12 @@ class _Conditions:
             name = self.source.name(owner, "owner")
             if isinstance(owner, set):
                 self.require(f"{name} == {self.source.name(size, 'set')}")
+            elif isinstance(size, list) and len(size) > 1:
+                # The function may go through it in its order.
+                self.require(f"[*{name}] == {self.source.name(size, 'keys')}")
             else:
-                self.require(f"len({name}) == {size}")
+                count = len(size) if isinstance(size, list) else size
+                self.require(f"len({name}) == {count}")
         for place, value in self.recording.found:
             self._constant(self.at(place), value)
 

@@ -92,6 +92,11 @@ class Place:
         return (id(self.owner) if self.parent is None else self.parent.identity, self.key)
 
     @property
+    def outermost(self) -> Any:
+        """What the containers that it is in belong to."""
+        return self.owner if self.parent is None else self.parent.outermost
+
+    @property
     def around(self) -> list[Any]:
         """The places of the containers around it that may be others, as identities; inner first."""
         if not self.moving or self.parent is None:
@@ -166,6 +171,9 @@ class Surroundings:
         self.fixed: list[tuple[Place, Any]] = []
         #: Containers, which must hold as many things as they did.
         self.containers: list[tuple[Any, str]] = []
+        #: Dicts that code of the user's may go through in their order.
+        self.ordered: set[int] = set()
+        self._ours: set[int] = set()  # attributes of optimizers, which go by keys
         #: Containers known by where they stand, by what they are; outer ones come first.
         self.standing: dict[int, Standing] = {}
         #: Other places of theirs.
@@ -308,6 +316,8 @@ class Surroundings:
 
     def _container(self, value: Any, keys: Any, where: str, place: Place | None = None) -> None:
         self.containers.append((value, where))
+        if isinstance(value, dict) and (place is None or id(place.outermost) not in self._ours):
+            self.ordered.add(id(value))
         for key in list(keys):
             self._place(Place(value, key, True, f"{where}[{key!r}]", parent=place))
         self._object(value, where)
@@ -329,6 +339,8 @@ class Surroundings:
         own = getattr(value, "__dict__", None)
         if isinstance(own, dict) and own is not value:  # not that of a class
             self.containers.append((vars(value), where))
+            if root == "portagrad" and rest.partition(".")[0] == "optim":
+                self._ours.add(id(vars(value)))
             for key in list(vars(value)):
                 self._place(Place(vars(value), key, True, f"{where}.{key}"))
         for name in dict.fromkeys(n for c in kind.__mro__ for n in _slots(c)):

@@ -127,7 +127,7 @@ class Recording:
     surroundings: Surroundings
     #: What was found at the places that are no inputs.
     found: list[tuple[Place, Any]]
-    #: Containers, each with how many things it held, and sets with what.
+    #: Containers, each with how many things it held; dicts with their keys, sets with what.
     sizes: list[tuple[Any, Any]]
     #: The arguments' containers, with LEAF for what is in them.
     called: Any = None
@@ -234,7 +234,9 @@ def record(
                 place.set(value)
     movable = {id(each.contents) for each in recording.standing}
     recording.sizes = [
-        (x, was if isinstance(x, set) else len(was)) for x, was in contents if id(x) not in movable
+        (x, was if isinstance(x, set) else [*was] if id(x) in surroundings.ordered else len(was))
+        for x, was in contents
+        if id(x) not in movable
     ]
     return recording
 

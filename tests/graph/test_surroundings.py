@@ -72,6 +72,26 @@ def test_a_deque_is_a_list() -> None:
         last = x
 
 
+def test_a_dict_in_another_order() -> None:
+    layers = {"a": ONES, "b": 2 * ONES}
+    inner = ({"a": 1.0, "b": -1.0},)
+
+    def chain(x: Any) -> Any:
+        for layer in layers.values():
+            x = (x + 1) * layer
+        for name, sign in inner[0].items():
+            x = x * sign + len(layers) * (name == "b")
+        return x
+
+    compiled = pg.jit(chain)
+    for turned in (layers, inner[0], layers, inner[0], layers):
+        for _ in range(2):
+            np.testing.assert_array_equal(compiled(ONES), chain(ONES))
+        first = next(iter(turned))
+        turned[first] = turned.pop(first)
+    assert compiled.plans == 4
+
+
 def test_a_set_is_what_it_holds() -> None:
     frozen: set[str] = set()
     compiled = pg.jit(lambda x: x if "weight" in frozen else 2 * x)
