@@ -94,8 +94,10 @@ class JitFunction:
         self._on_batches = OnBatches(JitFunction)
         #: Has a call been left to another transform?
         self._as_written = False
-        #: Places where each call may find another container.
+        #: Places where each call may find another container: the function makes them anew, or
+        #: somebody else does, and has done so before.
         self._moving: set[Any] = set()
+        self._replaced: set[Any] = set()
         #: Objects that were replaced by others of their kind between calls, and how often; and
         #: containers that others with other keys have taken the place of.
         self._others: Counter[str] = Counter()
@@ -284,7 +286,8 @@ class JitFunction:
                     now = (_children(now) or {}).get(step)
                 if type(now) is type(value) and now != value:
                     self._changed(path)
-        known = len(self._moving)
+        rebound = {effect.place.identity for effect in recording.effects}
+        stale = False
         for place, value in recording.found:
             try:
                 now = place.now()
@@ -294,10 +297,13 @@ class JitFunction:
                 if type(now) is type(value) and now != value:
                     self._changed(place.identity)
             elif type(now) is type(value) and not isinstance(value, FIXED) and now is not value:
-                if parts(value) is None or place.identity in self._moving:
+                if parts(value) is None or place.identity in recording.surroundings.moving:
                     self._others[place.where] += 1
-                else:
+                elif place.identity in rebound | self._replaced:
                     self._moving.add(place.identity)
+                    stale = True
+                else:
+                    self._replaced.add(place.identity)
         for each in recording.standing:
             try:
                 now = each.place.now()
@@ -305,7 +311,7 @@ class JitFunction:
                 continue
             if type(now) is not each.kind or parts(now) != each.keys:
                 self._structures[each.place.where] += 1
-        if len(self._moving) > known:
+        if stale:
             del plans[-1]  # the next one does what it does, and it holds on to old containers
 
     def _changed(self, key: Any) -> None:

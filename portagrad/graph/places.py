@@ -151,7 +151,7 @@ class Surroundings:
         self, roots: Iterator[tuple[Any, str]], moving: frozenset[Any] = frozenset()
     ) -> None:
         found = list(roots)
-        self._moving = moving
+        self.moving = moving
         self._pinned: dict[int, Any] = {}
         while True:
             try:
@@ -220,7 +220,7 @@ class Surroundings:
     def _moves(self, place: Place, value: Any) -> bool:
         known = id(value) in self.seen or id(value) in self._pinned
         return (
-            (place.moving or place.identity in self._moving)
+            (place.moving or place.identity in self.moving)
             and not known
             and parts(value) is not None
         )

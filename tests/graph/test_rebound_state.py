@@ -220,6 +220,58 @@ def test_the_function_runs_no_more() -> None:
     np.testing.assert_allclose(params[1], arrays()[1] + 10 * X)
 
 
+def test_batches_of_several_shapes() -> None:
+    def make() -> Made:
+        params = arrays()
+
+        def step(x: Any) -> Any:
+            nonlocal params
+            params = [p + xp.sum(x, axis=0) for p in params]
+            return params[0] * 1.0
+
+        return Made(step, lambda: params)
+
+    eager, ours = make(), make()
+    compiled = pg.jit(ours.step)
+    for i in range(20):
+        x = np.ones((1 + i % 5, 3))
+        same(compiled(x), eager.step(x))
+        same(ours.read(), eager.read())
+    assert compiled.plans == 5
+    assert "another" not in compiled.explain()
+
+
+def test_a_method_of_a_class() -> None:
+    class Trainer:
+        def __init__(self) -> None:
+            self.params = arrays()
+
+        @pg.jit
+        def step(self, x: Any) -> Any:
+            self.params = [p + x for p in self.params]
+            return self.params[0] * 1.0
+
+    trainers = [Trainer(), Trainer()]
+    for i in range(6):
+        for trainer in trainers:
+            np.testing.assert_allclose(trainer.step(X), arrays()[0] + (i + 1) * X)
+    assert Trainer.step.plans == 2
+
+
+def test_a_list_that_is_replaced_once_is_known_by_itself_again() -> None:
+    params = arrays()
+    compiled = pg.jit(lambda x: params[0] + x)
+    for _ in range(2):
+        for _ in range(3):
+            np.testing.assert_array_equal(compiled(X), params[0] + X)
+        params = [5 * X, X]
+    assert compiled.plans == 2
+    for _ in range(4):
+        params = [params[0] * 2, X]
+        np.testing.assert_array_equal(compiled(X), params[0] + X)
+    assert compiled.plans == 2
+
+
 def test_on_every_library(backend: Backend) -> None:
     def asarray(x: Any) -> Any:
         return pg.asarray(x, dtype="float32")
