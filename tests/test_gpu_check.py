@@ -49,6 +49,44 @@ def test_what_python_lacks_is_said_before_anything_else(monkeypatch, capsys):
     assert "--pack" in line
 
 
+def test_what_only_the_tests_need_keeps_nobody_from_measuring(monkeypatch, capsys):
+    monkeypatch.setitem(checkout.CARRIED, "pytest", "no_such_module")
+    monkeypatch.setattr(checkout, "use", lambda: None)
+    assert command.main([]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.endswith("without pytest, `--parts benchmark peers` measures")
+    assert checkout.missing(["benchmark", "peers"]) == []
+    monkeypatch.setitem(checkout.CARRIED, "array-api-compat", "no_such_module_either")
+    assert checkout.missing(["benchmark"]) == ["array-api-compat"]
+    assert command.main(["--parts", "benchmark"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "measures" not in line
+
+
+def test_the_benchmark_keeps_what_it_has_measured(monkeypatch, tmp_path):
+    from portagrad import bench
+
+    asked = []
+
+    def run(backends, *, workloads, seconds):
+        (workload,) = workloads
+        if asked:
+            raise KeyboardInterrupt  # ended, as its time was over
+        asked.append(workload)
+        return [
+            bench.Row(workload.name, "step", "auto", name, "", 1.0, 1.0, 1.0, 1.0, 9)
+            for name in backends
+        ]
+
+    monkeypatch.setattr(bench, "run", run)
+    monkeypatch.setattr(parts, "BACKEND", "array_api_strict")
+    with pytest.raises(KeyboardInterrupt):
+        parts.run_benchmark(tmp_path / "answer.json")
+    rows = json.loads((tmp_path / "answer.json").read_text())["rows"]
+    assert [row["backend"] for row in rows] == ["numpy", "array_api_strict"]
+    assert asked[0].batch == min(workload.batch for workload in bench.WORKLOADS)
+
+
 def test_wheels_and_the_checkout_are_found_by_processes_too(monkeypatch, tmp_path):
     wheel = tmp_path / "thing-1.0-py3-none-any.whl"
     wheel.write_text("")

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tomllib
+from collections.abc import Collection
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -47,9 +48,11 @@ def use() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
 
 
-def missing() -> list[str]:
-    """Distributions that the checks need and this Python lacks."""
+def missing(parts: Collection[str]) -> list[str]:
+    """Distributions that these parts need and this Python lacks."""
     needed = {"numpy": "numpy", **CARRIED}
+    if "tests" not in parts:
+        needed = {name: needed[name] for name in ("numpy", "array-api-compat")}
     return [name for name, module in needed.items() if find_spec(module) is None]
 
 

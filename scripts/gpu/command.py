@@ -60,10 +60,13 @@ def main(arguments: Sequence[str] | None = None, description: str = "") -> int:
     if options.pack:
         return checkout.pack()
     checkout.use()
-    if lacks := checkout.missing():
+    if lacks := checkout.missing(options.parts):
+        rest = [part for part in options.parts if part != "tests"]
         return say(
             f"this Python lacks {', '.join(lacks)}. Install them, or run `scripts/gpu_check "
-            f"--pack` where pip can download, and bring the folder wheels/ along",
+            f"--pack` where pip can download, and bring the folder wheels/ along"
+            + f"; without pytest, `--parts {' '.join(rest)}` measures"
+            * (bool(rest) and not checkout.missing(rest))
         )
     checkout.register_backends()
     if options.part:
