@@ -210,6 +210,18 @@ def test_what_cublaslt_cannot_read_is_left_to_cupy(problem):
     assert problem(a, b, bias=np.ones(4, "float32")[::2]) is None
 
 
+@pytest.mark.parametrize("extra", ["", "bias", "bias_gradient"])
+def test_a_vector_is_named_before_an_algorithm_is_asked_for(problem, extra):
+    """A null pointer may be a reason to offer none."""
+    given = {extra: np.ones(2, "float32")} if extra else {}
+    made = problem(np.ones((4, 6), "float32"), np.ones((6, 2), "float32"), **given)
+    pointer = lt.Description.CUBLASLT_MATMUL_DESC_BIAS_POINTER
+    plan = plans.Plan(made, None, 0)
+    address = read("MatmulDesc", plan.description, pointer, ctypes.c_uint64)
+    assert bool(address) == bool(extra)
+    assert address % 256 == 0
+
+
 def test_precision_is_for_float32(problem):
     for dtype, precision, kind in [
         ("float32", "ieee", "32F"),

@@ -373,6 +373,30 @@ def test_products_follow_the_current_stream_with_a_workspace_of_its_own(cards, m
         sys.modules.pop(name, None)
 
 
+def test_a_product_that_is_refused_is_left_to_cupy_from_then_on(cards, monkeypatch):
+    for name in ("portagrad_cupy.cublaslt", "portagrad_cupy.cublaslt.multiply"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    from portagrad_cupy.cublaslt import multiply
+
+    runs = []
+
+    class Plan:
+        def __init__(self, problem, handle, workspace):
+            self.chosen = SimpleNamespace(workspaceSize=0)
+
+        def run(self, *arguments):
+            runs.append(arguments)
+            raise multiply.CublasLtError("cublasLtMatmul answered CUBLAS_STATUS_NOT_SUPPORTED (15)")
+
+    monkeypatch.setattr(multiply, "Plan", Plan)
+    monkeypatch.setattr(multiply, "call", lambda name, *arguments: None)
+    x = pg.asarray(np.ones((4, 4)), backend="cupy")
+    assert [multiply.product(x, x) for _ in range(3)] == [None] * 3
+    assert len(runs) == 1
+    for name in ("portagrad_cupy.cublaslt", "portagrad_cupy.cublaslt.multiply"):
+        sys.modules.pop(name, None)
+
+
 def test_a_graph_is_launched_on_the_stream_that_is_current_then(cards, graphs):
     x = pg.asarray(np.ones(3), backend="cupy")
     before = Cards.streams[0].name

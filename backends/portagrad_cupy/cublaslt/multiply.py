@@ -79,7 +79,11 @@ def product(
     stream = cupy.cuda.get_current_stream()
     size = plan.chosen.workspaceSize
     workspace = _workspace(device, stream).ptr if size else 0
-    plan.run(_handle(device), a.data.ptr, b.data.ptr, out.data.ptr, workspace, size, stream.ptr)
+    try:
+        plan.run(_handle(device), a.data.ptr, b.data.ptr, out.data.ptr, workspace, size, stream.ptr)
+    except CublasLtError:  # the algorithm that it chose does not take these addresses, say
+        _here.plans[device, problem] = None
+        return None
     return out
 
 

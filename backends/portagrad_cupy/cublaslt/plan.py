@@ -49,6 +49,10 @@ def compute_type(dtype: str, precision: str) -> ComputeType:
     return SINGLE[precision] if dtype == "float32" else ComputeType.CUBLAS_COMPUTE_32F
 
 
+#: An address that is aligned for everything, and at which nobody looks.
+SOMEWHERE = 1 << 12
+
+
 class Stored(NamedTuple):
     """How a matrix lies in memory: by rows or by columns, and how far from one to the next."""
 
@@ -107,6 +111,8 @@ class Plan:
         self._describe(Description.CUBLASLT_MATMUL_DESC_EPILOGUE, c_uint32(problem.epilogue))
         if problem.epilogue != Epilogue.CUBLASLT_EPILOGUE_DEFAULT:
             self._describe(Description.CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, c_int32(kind))
+            # Without a vector it may say that there is no algorithm; each call brings its own.
+            self.point_bias(SOMEWHERE)
         self.first = self._layout(kind, problem.columns, problem.inner, problem.b)
         self.second = self._layout(kind, problem.inner, problem.rows, problem.a)
         self.result = self._create(
