@@ -262,7 +262,14 @@ class RecordedNumber(Traced):
     __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = __invert__ = _read
     __lshift__ = __rlshift__ = __rshift__ = __rrshift__ = __divmod__ = __rdivmod__ = _read
     __array__ = _read
-    __array_ufunc__ = None  # beside an array of NumPy's, the methods below are asked
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **keywords: Any) -> Any:
+        """Beside an array it is an operand; a function of numbers alone asks for its value."""
+        lifted = [self.trace.lift(x) if _is_array(x) else x for x in inputs]
+        array: Any = next((x for x in lifted if hasattr(x, "dtype")), None)
+        if array is None:
+            self._read()
+        return array.__array_ufunc__(ufunc, method, *lifted, **keywords)
 
     def __repr__(self) -> str:
         return f"RecordedNumber(like {self.value!r})"

@@ -454,3 +454,20 @@ def test_ufuncs_of_scipy():
     with pytest.raises(NotDifferentiableError, match="zetac"):
         special.zetac(x)
     np.testing.assert_array_equal(special.zetac(x.detach()).data, special.zetac(V))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: np.where(x > 0.5, x, 0.5),
+        lambda x: np.where(x > 0.5, 1, x),
+        lambda x: np.where(x > 0.5, 1, 0),
+        lambda x: np.where(x > 0.5, [1.0, 2.0, 3.0, 4.0], x),
+        lambda x: np.percentile(x, 30),
+        lambda x: np.maximum(x, 1),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_a_number_leaves_the_dtype(function, dtype):
+    x = V.astype(dtype)
+    assert function(pg.tensor(x, requires_grad=True)).dtype == function(x).dtype

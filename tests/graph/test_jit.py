@@ -166,6 +166,17 @@ class TestFunctions:
             for found in compiled(np.asarray(2.0)):
                 same(xp.reshape(found, ()), np.asarray(2.0))
 
+    def test_an_axis_of_what_has_none(self) -> None:
+        """NumPy takes one."""
+
+        def f(x: Any) -> Any:
+            return xp.sum(x, axis=0), xp.max(x, axis=-1, keepdims=True), xp.mean(x) * x
+
+        compiled = pg.jit(f)
+        for number in (1.0, 2.0, 3.0):
+            for a, b in zip(compiled(np.asarray(number)), f(np.asarray(number)), strict=True):
+                np.testing.assert_allclose(a, b)
+
     def test_tensors_without_gradient(self, arrays: Any) -> None:
         compiled = pg.jit(lambda x: xp.exp(x))
         x = pg.tensor(arrays[0])

@@ -50,6 +50,22 @@ def test_an_array_of_ours_times_a_number_that_changes_is_one_plan() -> None:
     assert compiled.plans == 2
 
 
+def test_a_number_that_changes_in_a_function_of_numpys_is_one_plan() -> None:
+    """Beside an array; `sin` of a number alone asks for its value."""
+
+    def f(x: Any, s: float) -> Any:
+        return np.maximum(x, s) + np.multiply(np.ones(3), s) + np.where(x > s, x, s)
+
+    compiled = pg.jit(f)
+    for s in (0.5, 1.5, 2.5, 3.5):
+        same(compiled(X, s), f(X, s))
+    assert compiled.plans == 2
+
+    compiled = pg.jit(lambda x, s: x * np.sin(s))
+    for s in (0.5, 1.5, 2.5):
+        same(compiled(X, s), X * np.sin(s))
+
+
 def test_only_the_number_that_decides_is_a_constant() -> None:
     state = {"steps": 0}
 

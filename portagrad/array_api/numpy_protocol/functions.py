@@ -89,7 +89,11 @@ def _select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0
 
 
 def _where(condition: Any, x: Any = None, y: Any = None) -> Any:
-    return xp.nonzero(condition) if x is None else xp.where(*map(lifted, (condition, x, y)))
+    if x is None:
+        return xp.nonzero(condition)
+    # A number takes the dtype of the array beside it.
+    choices = [v if isinstance(v, (int, float, complex)) else lifted(v) for v in (x, y)]
+    return xp.where(lifted(condition), *choices)
 
 
 def _polyval(p: Any, x: Any) -> Any:
@@ -133,7 +137,7 @@ def _percentile(function: str) -> Callable[..., Any]:
     def percentile(
         a: Any, q: Any, axis: Axis = None, method: str = "linear", keepdims: bool = False
     ) -> Any:
-        share = lifted(q) / 100
+        share = (q if isinstance(q, (int, float)) else lifted(q)) / 100
         found = getattr(xp, function)
         return found(a, share, axis=axis, method=method, keepdims=keepdims)
 

@@ -220,8 +220,8 @@ def _like(fill: Any) -> Lowering:
 
 def _reduction(b: Builder, o: Operation, inputs: list[Any]) -> Slot | None:
     x = inputs[0]
-    if 0 in x.shape or o.static.get("dtype") is not None:
-        return None
+    if not x.shape or 0 in x.shape or o.static.get("dtype") is not None:
+        return None  # NumPy takes an axis of what has none, too
     keep = o.static.get("keepdims", False)
     axis = o.static.get("axis")
     out = o.output
@@ -234,7 +234,12 @@ def _reduction(b: Builder, o: Operation, inputs: list[Any]) -> Slot | None:
 
 def _mean(b: Builder, o: Operation, inputs: list[Any]) -> Slot | None:
     x, out = inputs[0], o.output
-    if 0 in x.shape or x.dtype not in ufuncs.FLOATS or ufuncs.spread_base(x) is not x:
+    if (
+        not x.shape
+        or 0 in x.shape
+        or x.dtype not in ufuncs.FLOATS
+        or ufuncs.spread_base(x) is not x
+    ):
         return None
     keep = o.static.get("keepdims", False)
     total = ufuncs.reduced(b, "sum", x, o.static.get("axis"), keep, out.shape, out.dtype)
