@@ -22,7 +22,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         "for each, turn by turn, ratios within each round.",
         epilog=f"Libraries: {', '.join(LIBRARIES)}. One that is not installed is passed over.",
     )
-    parser.add_argument("--libraries", nargs="+", choices=LIBRARIES, default=list(LIBRARIES))
+    parser.add_argument(
+        "--libraries",
+        nargs="+",
+        choices=LIBRARIES,
+        default=list(LIBRARIES),
+        metavar="LIBRARY",
+        help=f"those of {', '.join(LIBRARIES)} that are installed; default all",
+    )
     parser.add_argument(
         "--workloads",
         nargs="+",

@@ -13,7 +13,7 @@ from benchmarks.peers.rounds import FLOOR, LIBRARIES, PARTS, PRODUCTS, Row
 from portagrad.bench.report import machine, processor
 from portagrad.plot import BLUE, GRID, INK, ORANGE, QUIET, RED
 
-PACKAGES = ("numpy", "portagrad", "torch", "jax", "autograd", "mygrad", "numba")
+PACKAGES = ("numpy", "portagrad", "torch", "jax", "autograd", "mygrad", "numba", "tinygrad")
 
 
 def table(rows: Sequence[Row], part: str) -> str:
@@ -81,6 +81,7 @@ STYLES = {
     "mygrad_eager": ("#2f855a", "o"),
     "advect_eager": ("#97266d", "o"),
     "advect_staged": ("#97266d", "D"),
+    "tinygrad_jit": ("#975a16", "D"),
 }
 
 

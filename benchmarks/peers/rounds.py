@@ -38,6 +38,7 @@ LIBRARIES = (
     "mygrad_eager",
     "advect_eager",
     "advect_staged",
+    "tinygrad_jit",
 )
 PARTS = ("step", "backward")
 CLOCKS = ("wall", "processor")

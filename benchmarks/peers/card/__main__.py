@@ -19,7 +19,14 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         description="Time portagrad on a card beside CuPy by hand and other libraries.",
         epilog=f"Libraries: {', '.join(LIBRARIES)}. One that is not installed is passed over.",
     )
-    parser.add_argument("--libraries", nargs="+", choices=LIBRARIES, default=list(LIBRARIES))
+    parser.add_argument(
+        "--libraries",
+        nargs="+",
+        choices=LIBRARIES,
+        default=list(LIBRARIES),
+        metavar="LIBRARY",
+        help=f"those of {', '.join(LIBRARIES)} that are installed; default all",
+    )
     parser.add_argument("--seconds", type=float, default=300.0, help="in all; default 300")
     parser.add_argument("--json", type=Path, help="write everything measured to this file")
     parser.add_argument(
