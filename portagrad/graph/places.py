@@ -173,6 +173,8 @@ class Surroundings:
         self.containers: list[tuple[Any, str]] = []
         #: Dicts that code of the user's may go through in their order.
         self.ordered: set[int] = set()
+        #: Globals of functions that look up `type`.
+        self.asking: list[dict[str, Any]] = []
         self._ours: set[int] = set()  # attributes of optimizers, which go by keys
         #: Containers known by where they stand, by what they are; outer ones come first.
         self.standing: dict[int, Standing] = {}
@@ -408,6 +410,8 @@ class Surroundings:
         for name in self._waiting.keys() & names:
             for method, called in self._waiting.pop(name, ()):
                 self._method(method, called)
+        if "type" in names and "type" not in namespace:
+            self.asking.append(namespace)
         for name in sorted(names):
             if name in namespace and not name.startswith("__"):
                 self._place(Place(namespace, name, True, name, names))

@@ -26,7 +26,7 @@ from portagrad.graph.places import (
     Standing,
     Surroundings,
 )
-from portagrad.graph.recording import Recorded, RecordedNumber, Recorder
+from portagrad.graph.recording import Recorded, RecordedNumber, Recorder, Type
 from portagrad.primitive import traced_types
 from portagrad.tree import (
     _children,
@@ -205,6 +205,7 @@ def record(
     recording.called = tree_unflatten((args, keywords), [LEAF] * len(arguments))
     contents = [(owner, _copy(owner)) for owner, _ in surroundings.containers]
     places = surroundings.everything()
+    asking = surroundings.asking if inputs else []  # about numbers, which are recorded
     generators = [x for _, x in arguments if isinstance(x, np.random.Generator)]
     generators += [place.get() for place in surroundings.generators]
     randomness = Randomness(surroundings.streams, generators)
@@ -212,6 +213,8 @@ def record(
         lifted = [_lift_argument(recorder, recording, *pair, static, inputs) for pair in arguments]
         given = _lift_places(recorder, recording, surroundings, inputs)
         args_now, keywords_now = tree_unflatten((args, keywords), [x for x, _ in lifted])
+        for namespace in asking:
+            namespace["type"] = Type
         result = function(*args_now, **keywords_now)
         randomness.check(name)
         _refuse_changed_arguments(name, arguments, lifted, (args_now, keywords_now))
@@ -227,6 +230,8 @@ def record(
         raise
     finally:
         recorder.open = False
+        for namespace in asking:
+            namespace.pop("type", None)
         for owner, content in contents:
             _restore(owner, content)
         for place, value in places.values():

@@ -275,6 +275,30 @@ class RecordedNumber(Traced):
         return f"RecordedNumber(like {self.value!r})"
 
 
+class _Asking(type):
+    """What makes `Type` look like `type`."""
+
+    def __call__(cls, *args: Any, **keywords: Any) -> Any:
+        if cls is not Type:  # a metaclass of the user's
+            return super().__call__(*args, **keywords)
+        if len(args) == 1 and type(args[0]) is RecordedNumber:
+            return type(args[0].value)
+        return type(*args, **keywords)
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        return isinstance(x, type) if cls is Type else super().__instancecheck__(x)
+
+    def __subclasscheck__(cls, x: Any) -> bool:
+        return issubclass(x, type) if cls is Type else super().__subclasscheck__(x)
+
+
+class Type(type, metaclass=_Asking):
+    """Stands in for `type` where a function looks it up: `type(n) is int` is so for a number."""
+
+    def __class_getitem__(cls, item: Any) -> Any:
+        return type[item]
+
+
 # An assignment to a recorded value gives the object another node; what was kept keeps its own.
 take_snapshots(Recorded, lambda x: Recorded(x.value, x.trace, x.node))
 KNOWN.add(RecordedNumber)  # an operand beside any array, as a number is

@@ -32,6 +32,9 @@ def same(a: Any, b: Any) -> None:
         lambda x, n: x if n in {0} else -x,
         lambda x, n: x * len(f"{n}a{'b' * n}"),
         lambda x, n: x * (2 if isinstance(n, int) else 3),
+        lambda x, n: x * (2 if type(n) is int else 3) + n,
+        lambda x, n: x * {int: 2, float: 3}[type(n + 1)] + n * 0.5,
+        lambda x, n: x * sum(type(m) in (int, float) for m in (n, n / 2, 1, "a")) + n,
         lambda x, n: x * np.array(n) + np.full(3, n),
         lambda x, n: (np.ones(3) * n + n * np.ones(3)) * x,
         lambda x, n: xp.full_like(x, n),
@@ -93,6 +96,34 @@ def test_an_error_of_the_functions_own_is_not_taken_for_a_decision() -> None:
             compiled(X, np.ones((2, 2)))
     same(compiled(X, np.ones((3, 2))), X @ np.ones((3, 2)) * 2)
     same(compiled(X, np.ones((3, 4))), X @ np.ones((3, 4)) * 3)
+
+
+def test_what_else_type_is_for() -> None:
+    def inner(x: Any, n: int) -> Any:
+        class Meta(type):
+            def __new__(mcs, *args: Any) -> Any:
+                made = super().__new__(mcs, *args)
+                made.factor = 2.0
+                return made
+
+        class Made(metaclass=Meta):
+            pass
+
+        other = type("Other", (Made,), {"term": 3.0})
+        assert isinstance(Made, Meta)
+        assert isinstance(Made, type)
+        assert not isinstance(n, type)
+        assert issubclass(Meta, type)
+        assert type(other) is Meta
+        assert type(Made()) is Made
+        assert str(type[int]) == "type[int]"
+        return x * Made.factor + other.term * n  # type: ignore[attr-defined]
+
+    compiled = pg.jit(inner)
+    for n in range(4):
+        same(compiled(X, n), inner(X, n))
+    assert compiled.plans == 2
+    assert "type" not in globals()
 
 
 def test_minus_zero_is_another_number() -> None:
