@@ -133,13 +133,6 @@ class Standing:
         return vars(self.value) if dataclasses.is_dataclass(self.value) else self.value
 
 
-class _Pinned(Exception):
-    """A container that was known by its place is reached otherwise, too."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-
-
 class Surroundings:
     """All that a function can reach, as places by what stands there.
 
@@ -152,13 +145,12 @@ class Surroundings:
     ) -> None:
         found = list(roots)
         self.moving = moving
+        #: What would be known by its place, but is reached otherwise, too.
         self._pinned: dict[int, Any] = {}
-        while True:
-            try:
-                self._look(found)
-                return
-            except _Pinned as pinned:
-                self._pinned[id(pinned.value)] = pinned.value
+        known = -1
+        while known < len(self._pinned):
+            known = len(self._pinned)
+            self._look(found)
 
     def _look(self, roots: list[tuple[Any, str]]) -> None:
         self.arrays: list[Place] = []
@@ -200,7 +192,7 @@ class Surroundings:
             self.numbers.append(place)
         elif id(value) in self.standing:
             if place.moving and isinstance(value, tuple):
-                raise _Pinned(value)  # the tuple around it is shown first
+                self._pinned[id(value)] = value  # the tuple around it is shown first
             self.aliases.append((place, self.standing[id(value)]))
         elif self._moves(place, value):
             self._stand(place, value)
@@ -270,7 +262,7 @@ class Surroundings:
         if isinstance(value, (*FIXED, types.BuiltinFunctionType, types.ModuleType)):
             return
         if id(value) in self.standing:
-            raise _Pinned(value)
+            self._pinned[id(value)] = value
         if id(value) in self.seen:
             return
         if isinstance(value, type):
