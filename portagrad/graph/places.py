@@ -407,6 +407,9 @@ class Surroundings:
         for name in sorted(names):
             if name in namespace and not name.startswith("__"):
                 self._place(Place(namespace, name, True, name, names))
+            for imported in (name, f"{namespace.get('__package__')}.{name}"):  # inside of it
+                if isinstance(module := sys.modules.get(imported), types.ModuleType):
+                    self._module(module, imported, names)
 
     # --- comparing ---
 

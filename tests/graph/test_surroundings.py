@@ -3,10 +3,11 @@
 import copy
 import enum
 import pickle
+import sys
 import weakref
 from collections import ChainMap, deque
 from dataclasses import dataclass
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,26 @@ def test_a_dict_in_another_order() -> None:
         first = next(iter(turned))
         turned[first] = turned.pop(first)
     assert compiled.plans == 4
+
+
+def test_a_module_that_is_imported_inside(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("users_state")
+    module.total, module.scale = np.zeros(2), 1.0  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "users_state", module)
+
+    def step(x: Any) -> Any:
+        import users_state
+        from users_state import scale
+
+        users_state.total = users_state.total + x * scale
+        return users_state.total * 1.0
+
+    compiled = pg.jit(step)
+    for i in range(1, 6):
+        np.testing.assert_array_equal(compiled(ONES), i * ONES)
+        np.testing.assert_array_equal(module.total, i * ONES)
+    module.scale = 0.0  # type: ignore[attr-defined]
+    np.testing.assert_array_equal(compiled(ONES), 5 * ONES)
 
 
 def test_a_set_is_what_it_holds() -> None:
