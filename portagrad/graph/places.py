@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from portagrad.autograd.tensor import EAGER, Tensor
+from portagrad.backend import Backend
 from portagrad.backend.dispatch import find_backend
 from portagrad.errors import JitError
 from portagrad.module import Parameter
@@ -322,6 +323,8 @@ class Surroundings:
         self._visit(part, where)
 
     def _object(self, value: Any, where: str) -> None:
+        if isinstance(value, Backend):  # it remembers what it has imported, and nothing of a user's
+            return
         kind = type(value)
         root, _, rest = kind.__module__.partition(".")
         if root not in LIBRARIES:

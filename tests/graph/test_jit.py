@@ -324,6 +324,19 @@ class TestErrors:
         with pytest.raises(JitError, match="side effect"):
             pg.jit(f)(np.ones(3))
 
+    def test_what_a_backend_remembers_is_no_side_effect(self) -> None:
+        """Its namespace is found when it is first asked for, inside of the function or not."""
+
+        class Late(Backend):
+            name = "late"
+            library = "numpy"
+            namespace = "array_api_compat.numpy"
+
+        backend = Late()
+        compiled = pg.jit(lambda x: x * backend.xp.pi)
+        for _ in range(3):
+            np.testing.assert_array_equal(compiled(np.arange(3.0)), np.arange(3.0) * np.pi)
+
     def test_shared_random_numbers(self) -> None:
         with pytest.raises(JitError, match=r"numpy\.random's global"):
             pg.jit(lambda x: x * np.random.rand(3))(np.ones(3))
