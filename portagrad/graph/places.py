@@ -12,6 +12,7 @@ that is another one in each call (`params = [p - g for ...]`) is known by where 
 from __future__ import annotations
 
 import dataclasses
+import dis
 import functools
 import gc
 import random
@@ -43,6 +44,11 @@ NUMBERS = (int, float, complex)
 FIXED = (bool, str, bytes, type(None), type(Ellipsis), slice)
 #: What random numbers are drawn from.
 STREAMS = (np.random.Generator, np.random.RandomState, random.Random)
+
+#: Python's steps that look a global up, or set one.
+OF_GLOBALS = frozenset(
+    {"LOAD_GLOBAL", "STORE_GLOBAL", "DELETE_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
+)
 
 
 class Foreign(Exception):
@@ -407,9 +413,10 @@ class Surroundings:
                 self._method(method, called)
         if "type" in names and "type" not in namespace:
             self.asking.append(namespace)
-        for name in sorted(names):
+        for name in sorted(_globals(function.__code__)):
             if name in namespace and not name.startswith("__"):
                 self._place(Place(namespace, name, True, name, names))
+        for name in sorted(names):
             for imported in (name, f"{namespace.get('__package__')}.{name}"):  # inside of it
                 if isinstance(module := sys.modules.get(imported), types.ModuleType):
                     self._module(module, imported, names)
@@ -489,12 +496,19 @@ def _filled(cell: Any) -> bool:
 
 @functools.cache
 def _names(code: types.CodeType) -> frozenset[str]:
-    """Global names that a function, or a function inside it, may look up."""
-    names = set(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            names |= _names(constant)
-    return frozenset(names)
+    """Names that a function, or a function inside it, may look up: globals and attributes."""
+    return frozenset(code.co_names).union(*map(_names, _inside(code)))
+
+
+@functools.cache
+def _globals(code: types.CodeType) -> frozenset[str]:
+    """The globals among them. (An attribute may have the name of a global that is no concern.)"""
+    own = {x.argval for x in dis.get_instructions(code) if x.opname in OF_GLOBALS}
+    return frozenset(own).union(*map(_globals, _inside(code)))
+
+
+def _inside(code: types.CodeType) -> list[types.CodeType]:
+    return [each for each in code.co_consts if isinstance(each, types.CodeType)]
 
 
 class Randomness:

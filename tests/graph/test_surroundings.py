@@ -269,6 +269,18 @@ def test_what_another_method_looks_up_makes_no_new_plan() -> None:
     assert compiled.plans == 1
 
 
+def test_an_attribute_is_not_the_global_of_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Holder:
+        loss = 2.0
+
+    left_over = pg.tensor(ONES, requires_grad=True) * 2.0  # followed by a tape
+    monkeypatch.setitem(globals(), "loss", left_over)
+    compiled = pg.jit(lambda x, holder=Holder(): x * holder.loss)  # noqa: B008
+    for _ in range(3):
+        np.testing.assert_array_equal(compiled(ONES), 2 * ONES)
+    assert compiled.plans == 1
+
+
 @pg.jit
 def doubled(x: Any) -> Any:
     return 2 * x
