@@ -161,7 +161,10 @@ class CupyBackend(Backend):
     def asarray(
         self, x: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None
     ) -> Array:
-        if device is not None and isinstance(x, self.array_types()):
+        own = isinstance(x, self.array_types())
+        if own and getattr(dtype, "name", "") == x.dtype.name:
+            dtype = None  # it may be bfloat16: whoever has such arrays can go on with them
+        if own and device is not None:
             there = self.find_device(device)
             if there != x.device:
                 if copy is False:

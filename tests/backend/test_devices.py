@@ -264,6 +264,14 @@ def test_what_a_bfloat16_of_somebody_elses_is(cards):
     assert cards.xp.finfo(np.dtype("float32")).bits == 32
     if find_spec("ml_dtypes"):
         assert cards.xp.finfo(dtype).bits == 16
+        import ml_dtypes
+
+        x = two_cards.ndarray(np.ones(3, ml_dtypes.bfloat16), 0)
+        y = pg.tensor(x, requires_grad=True)
+        (y * y).backward(x)  # a cotangent of the result's dtype
+        assert y.grad.dtype == x.dtype
+        with pytest.raises(DtypeError, match="cupy has no dtype 'bfloat16'"):
+            cards.asarray(x, dtype="bfloat16")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int8", "uint64"])

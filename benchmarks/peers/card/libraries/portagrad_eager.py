@@ -31,7 +31,7 @@ def network(parameters: list[Any]) -> Any:
     for w, b in zip(parameters[::2], parameters[1::2]):
         if layers:
             layers.append(pg.nn.Sigmoid())
-        layer: Any = pg.nn.Linear(*w.shape, dtype=w.dtype, backend=BACKEND)
+        layer: Any = pg.nn.Linear(*w.shape, backend=BACKEND)
         layer.weight.data, layer.bias.data = w, b
         layers.append(layer)
     return pg.nn.Sequential(*layers)
