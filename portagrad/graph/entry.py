@@ -119,12 +119,13 @@ def entry(
     replaced = [i for i in memory if i is not None]
     conditions = _Conditions(source, recording, set(replaced))
     source.add("try:")
+    # The same mode of the tapes: under no_grad() other things come out, and where somebody watches
+    # (absorbing_zeros, detect_anomaly) the function runs as it is written.
+    source.scope["mode"] = mode.get
+    source.add("paused, watch, _ = mode()", 2)
     if recording.surroundings.gradients:
-        # The same mode of the tapes: under no_grad() other things come out.
-        source.scope["mode"] = mode.get
-        source.add("paused, watch, _ = mode()", 2)
-        wanted = "<" if recorded_now() else ">="
-        source.add(f"if not (paused {wanted} 0 and watch is None): return MISS", 2)
+        source.add(f"if not paused {'<' if recorded_now() else '>='} 0: return MISS", 2)
+    source.add("if watch is not None: return MISS", 2)
     conditions.structure()
     conditions.standing()
     conditions.fixed()

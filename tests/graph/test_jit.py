@@ -367,3 +367,20 @@ def test_a_global_that_two_functions_use():
     for _ in range(3):
         np.testing.assert_array_equal(found(np.ones(2)), [2.0, 4.0])
     assert type(SHARED) is np.ndarray
+
+
+def test_a_plan_is_left_aside_where_somebody_watches() -> None:
+    @pg.jit
+    def slope(x: Any) -> Any:
+        return pg.grad(lambda x: xp.sum(xp.where(x > 0, xp.sqrt(x), 0.0)))(x)
+
+    x = np.asarray([0.0, 4.0])
+    with np.errstate(all="ignore"):
+        for _ in range(3):
+            np.testing.assert_array_equal(slope(x), [np.nan, 0.25])
+        with pg.absorbing_zeros():
+            np.testing.assert_array_equal(slope(x), [0.0, 0.25])
+        with pg.detect_anomaly(), pytest.raises(pg.errors.BackwardError, match="nan"):
+            slope(x)
+        np.testing.assert_array_equal(slope(x), [np.nan, 0.25])
+    assert slope.plans == 1
