@@ -103,7 +103,7 @@ class JitFunction:
         self._others: Counter[str] = Counter()
         self._structures: Counter[str] = Counter()
         #: Calls whose results keep a graph, which only eager work can make.
-        self._alive: set[Hashable] = set()
+        self._alive: dict[Hashable, str] = {}
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         """Replay a plan that fits, or record another."""
@@ -134,10 +134,12 @@ class JitFunction:
         plans = [plan for plans in self._plans.values() for plan in plans]
         name = getattr(self, "__name__", "function")
         notes = [
-            f"{name}: what it returns can be walked back (it has a graph), so it runs as it is "
-            f"written. Call backward() inside of it, or, where no gradient is wanted, call it "
-            f"under no_grad()"
-        ] * bool(self._alive) + self._on_tapes.explain(name)
+            f"{name}: {where} can be walked back (it has a graph, or requires a gradient), so it "
+            f"runs as it is written. Call backward() inside of it, or, where no gradient is "
+            f"wanted, call it under no_grad(); keep parameters, and assign to their data"
+            for where in dict.fromkeys(self._alive.values())
+        ]
+        notes += self._on_tapes.explain(name)
         if replaced := _often(self._others):
             notes.append(
                 f"{name}: there is another object in every call, and so another plan, for "
@@ -228,8 +230,8 @@ class JitFunction:
         except Foreign:
             self._as_written = True
             return MISS
-        except Alive:
-            self._alive.add(key)
+        except Alive as alive:
+            self._alive[key] = str(alive)
             return MISS
         plans.append(Plan(recording))
         while self.plans > PLANS:

@@ -367,7 +367,7 @@ class _Finish:
         tensor = type(x) in traced_types and x.trace is EAGER
         inner = x.value if tensor else x
         if tensor and x.node is not None and x.node.kept is not None:
-            raise Alive
+            raise Alive(where)
         if type(inner) not in (Recorded, RecordedNumber):
             if type(inner) in traced_types:
                 raise Foreign

@@ -863,6 +863,21 @@ class TestTensors:
             put_eager(join)
             same(compiled(X).data, eager(X).data)
 
+    def test_new_ones_that_need_a_gradient_are_named(self) -> None:
+        params = [pg.tensor(np.ones(3), requires_grad=True)]
+
+        def step(x: Any) -> Any:
+            nonlocal params
+            loss = xp.sum((params[0] - x) ** 2)
+            loss.backward()
+            params = [pg.tensor(p.data - 0.1 * p.grad, requires_grad=True) for p in params]
+            return loss.detach()
+
+        compiled = pg.jit(step)
+        values = [float(compiled(X)) for _ in range(4)]
+        np.testing.assert_allclose(np.divide(values[1:], values[:-1]), 0.64)
+        assert "params can be walked back" in compiled.explain()
+
     def test_one_that_needs_a_gradient_comes_into_the_place(self) -> None:
         mean = pg.tensor(np.zeros(3))
         compiled = pg.jit(lambda x: mean * x)
