@@ -29,13 +29,19 @@ def why_not() -> str:
 
 @may_decline
 def matmul(x1: Any, x2: Any, /) -> Any:
-    """x1 @ x2, of matrices; x1 may be a stack of them, whose rows are all multiplied alike."""
+    """x1 @ x2, of matrices and vectors; x1 may be a stack, whose rows are all multiplied alike."""
     axes = getattr(x1, "ndim", 0), getattr(x2, "ndim", 0)
-    if why_not() or min(axes) < 2:
+    if why_not() or min(axes) == 0:
         return NotImplemented
     if axes == (2, 2):
         made = product(x1, x2, precision=get_matmul_precision())
         return NotImplemented if made is None else made
+    if min(axes) == 1:
+        made = matmul(x1 if axes[0] > 1 else x1[None, :], x2 if axes[1] > 1 else x2[:, None])
+        if made is NotImplemented:
+            return made
+        shape = x1.shape[:-1] if axes[1] == 1 else (*made.shape[:-2], made.shape[-1])
+        return made.reshape(shape)
     inner, columns = x2.shape[-2:]
     if x1.shape[-1] != inner or x2.size != inner * columns or x1.dtype != x2.dtype or not x1.size:
         return NotImplemented

@@ -234,7 +234,7 @@ def test_a_stack_times_one_matrix_is_one_product(layers, monkeypatch, left, righ
     assert asked == [((int(np.prod(left[:-1])), 4), (4, 5))]
     several = normal(2, 4, 5)
     assert matmul(normal(2, 3, 4), several) is NotImplemented
-    assert matmul(normal(4), x2) is NotImplemented
+    assert matmul(normal(4), several) is NotImplemented
     assert matmul(normal(2, 3, 3), several[0]) is NotImplemented
 
 
@@ -253,6 +253,34 @@ def multiplying(layers, monkeypatch):
     monkeypatch.setattr(layers.products, "why_not", lambda: "")
     monkeypatch.setattr(layers.products, "product", product)
     return asked
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [((3, 4), (4,)), ((4,), (4, 5)), ((4,), (4,)), ((1, 4), (4,)), ((4,), (4, 1))],
+)
+def test_a_vector_is_a_matrix_of_one_row_or_column(layers, multiplying, left, right):
+    x1, x2 = normal(*left), normal(*right, seed=1)
+    made = layers.own_matmul(x1, x2)
+    expected = np.asarray(x1) @ np.asarray(x2)
+    assert made.shape == np.shape(expected)
+    np.testing.assert_allclose(made, expected, rtol=1e-5)
+    assert len(multiplying) == 1
+
+
+def test_a_stack_of_matrices_times_a_vector(layers, monkeypatch):
+    def product(a, b, *, out, precision):
+        out[...] = a @ b
+        return out
+
+    monkeypatch.setattr(layers.products, "matmul", layers.own_matmul)
+    monkeypatch.setattr(layers.products, "why_not", lambda: "")
+    monkeypatch.setattr(layers.products, "product", product)
+    for left, right in [((2, 3, 4), (4,)), ((4,), (1, 4, 5))]:
+        x1, x2 = normal(*left), normal(*right, seed=1)
+        made = layers.own_matmul(x1, x2)
+        assert made.shape == np.matmul(x1, x2).shape
+        np.testing.assert_allclose(made, np.matmul(x1, x2), rtol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(7,), (2, 3), ()])
