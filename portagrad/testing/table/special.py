@@ -41,6 +41,7 @@ def _two(domain: Domain, second: Domain | None = None, number: float = 1.5) -> t
 
 
 _REAL_ERF = {
+    "cupy": "cupyx.scipy.special.erf takes real numbers",
     "torch": "torch.special.erf takes real numbers",
     "jax": "jax.scipy.special.erf takes real numbers",
 }
