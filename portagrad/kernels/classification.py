@@ -14,7 +14,7 @@ from portagrad.errors import ArgumentError, DtypeError, ShapeError
 from portagrad.kernels.activation import below_largest, log_softmax, softmax
 from portagrad.kernels.operand import as_floating, first_index, readable, require_floating
 from portagrad.kernels.reduction import reduce, scaled
-from portagrad.primitive import innermost, kernel, require_operand
+from portagrad.primitive import innermost, kernel, require_operand, traced_types
 
 #: Of each row what the derivative needs: exp(x) less the largest x, their sum, and which class
 #: is the label.
@@ -144,9 +144,10 @@ def _labels(target: Array) -> Array:
 
 def _require_hits(hits: Array, labels: Array, classes: int) -> None:
     """Refuse labels out of range, by counting those that are a class's number."""
-    hits = innermost(hits)
+    if type(hits) in traced_types:
+        hits = innermost(hits)
     xp = namespace(hits)
-    if int(xp.count_nonzero(hits)) != math.prod(hits.shape[:-1]):
+    if int(xp.count_nonzero(hits)) != math.prod(labels.shape):
         labels = innermost(labels)
         index = first_index(xp.logical_not(xp.any(hits, axis=-1)))
         raise ArgumentError(
@@ -168,7 +169,8 @@ def _fits(logits: Array, target: Array) -> bool:
     return (
         hasattr(logits, "dtype")
         and hasattr(target, "dtype")
-        and namespace(logits, target) is not None  # raises for arrays of two libraries
+        # It raises for arrays of two libraries.
+        and (type(logits) is type(target) or namespace(logits, target) is not None)
         and is_real_floating(logits)
         and logits.ndim > 0
         and (
