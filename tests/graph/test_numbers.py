@@ -53,6 +53,23 @@ def test_an_array_of_ours_times_a_number_that_changes_is_one_plan() -> None:
     assert compiled.plans == 2
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_number_times_one_is_an_array(dtype: str) -> None:
+    """To NumPy a dtype of None, which a number has, is float64."""
+    one = np.ones((), dtype)
+
+    def slope(x: Any, s: float) -> Any:
+        t = pg.tensor(x, requires_grad=True)
+        (pg.kernels.mse(t, x * x) * s + xp.sum(t)).backward()
+        return t.grad, one * s, xp.astype(one * s, one.dtype)
+
+    compiled, x = pg.jit(slope), np.asarray([1.0, -2.0, 3.0], dtype)
+    for s in (0.5, 1.5, 2.5, 3.5):
+        for found, expected in zip(compiled(x, s), slope(x, s), strict=True):
+            same(found, expected)
+            assert type(found) is np.ndarray
+
+
 def test_a_number_that_changes_in_a_function_of_numpys_is_one_plan() -> None:
     """Beside an array; `sin` of a number alone asks for its value."""
 

@@ -67,7 +67,7 @@ def _lower(b: Builder, operation: Operation, inputs: list[Any]) -> list[Slot]:
             found = ufuncs.elementwise(b, function.name, tuple(inputs), out.shape, out.dtype)
         elif lowering is not None:
             found = lowering(b, operation, inputs)
-    if found is not None and found.dtype == out.dtype:
+    if found is not None and found.kind != "number" and found.dtype == out.dtype:
         return [found]
     return _called(b, operation, function, inputs)
 

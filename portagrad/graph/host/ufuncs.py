@@ -107,7 +107,9 @@ def _simplified(
     """The same numbers, to the last bit, from a step less."""
 
     def fits(x: Any) -> bool:
-        return type(x) is Slot and x.shape == shape and x.dtype == dtype
+        # A number's dtype is None, which equals float64 to NumPy.
+        array = type(x) is Slot and x.kind != "number"
+        return array and x.shape == shape and bool(x.dtype == dtype)
 
     if name == "positive" and fits(operands[0]):
         return operands[0]  # type: ignore[no-any-return]
@@ -132,7 +134,7 @@ def _simplified(
 
 def cast(b: Builder, x: Slot, dtype: Any) -> Slot:
     """x in another dtype."""
-    if x.dtype == dtype:
+    if x.dtype == dtype and x.kind != "number":
         return x
     base = spread_base(x)
     if base is not x:
