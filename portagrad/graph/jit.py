@@ -18,6 +18,7 @@ from portagrad.graph.batches import OnBatches
 from portagrad.graph.compile import Plan
 from portagrad.graph.differentiated import Call, OnTapes
 from portagrad.graph.entry import GONE, MISS
+from portagrad.graph.modules import OnModules
 from portagrad.graph.places import FIXED, NUMBERS, Foreign, parts
 from portagrad.graph.recorded import ONE_AT_A_TIME, Alive, Changed, Decided, Recording, record
 from portagrad.primitive import mode, recording, traced_types
@@ -92,6 +93,7 @@ class JitFunction:
         self._refused: set[Any] = set()
         self._on_tapes = OnTapes()
         self._on_batches = OnBatches(JitFunction)
+        self._on_modules = OnModules(_of_the_rest)
         #: Has a call been left to another transform?
         self._as_written = False
         #: Places where each call may find another container: the function makes them anew, or
@@ -127,6 +129,10 @@ class JitFunction:
     @property
     def plans(self) -> int:
         """How many plans there are."""
+        return self._own_plans + sum(int(each.plans) for each in self._on_modules.compiled)
+
+    @property
+    def _own_plans(self) -> int:
         return sum(map(len, self._plans.values()))
 
     def explain(self) -> str:
@@ -153,6 +159,7 @@ class JitFunction:
                 f"at first, a deque(maxlen=...)), or collect outside what the function returns"
             )
         notes += self._on_batches.explain()
+        notes += [each.explain() for each in self._on_modules.compiled]
         if not plans and not notes and self._as_written:
             return (
                 f"{name}: what it was called with, or reaches, is followed by a tape or another "
@@ -205,7 +212,7 @@ class JitFunction:
     def _under_another_transform(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
         """A tape may have it as one node, and batches as a function of batches."""
         if self._on_tapes.given_up:
-            return self.__portagrad_function__(*args, **keywords)
+            return self._with_modules(args, keywords)
         call = Call(self.__portagrad_function__, args, keywords)
         suited: Any = None
         if isinstance(call.trace, BatchTrace) and call.moving:
@@ -217,7 +224,16 @@ class JitFunction:
                 key = (recording(), _signature((args, keywords), self._static, call.trace))
             except Foreign:  # there is another trace, too
                 suited = None
-        return call.as_written() if suited is None else suited(call, key)
+        return self._with_modules(args, keywords) if suited is None else suited(call, key)
+
+    def _with_modules(self, args: tuple[Any, ...], keywords: dict[str, Any]) -> Any:
+        """As a function that closes over the modules that it is given; else as it is written."""
+        function = self.__portagrad_function__
+        out, first = self._on_modules(function, args, keywords, self._static)
+        if out is MISS:
+            return function(*args, **keywords)
+        self._latest = first
+        return out
 
     def _record(self, key: Hashable, args: Any, keywords: Any) -> Any:
         """The call, written down; MISS where it must be done as it is written."""
@@ -234,7 +250,7 @@ class JitFunction:
             self._alive[key] = str(alive)
             return MISS
         plans.append(Plan(recording))
-        while self.plans > PLANS:
+        while self._own_plans > PLANS:
             oldest, there = next(iter(self._plans.items()))
             del there[:1]  # of a kind whose recording failed there is none
             if not there and there is not plans:
@@ -330,6 +346,13 @@ def _again(function: Callable[..., Any], static: frozenset[Any]) -> JitFunction:
 def _often(times: Counter[str]) -> str:
     """What has happened to more than once, for a message."""
     return ", ".join(where for where, count in times.items() if count > 1)
+
+
+def _of_the_rest(function: Callable[..., Any], static: frozenset[Any]) -> JitFunction:
+    """A jitted function without the modules that it closes over; `static` are places and names."""
+    made = JitFunction(function)
+    made._static = static
+    return made
 
 
 def _miss(args: Any, keywords: Any) -> Any:

@@ -422,3 +422,67 @@ def test_a_loss_times_a_number_that_changes_is_one_plan() -> None:
         np.testing.assert_allclose(weight.grad, number * x)
         plans.append(step.plans)
     assert plans[2] == plans[-1]
+
+
+class TestModulesAsArguments:
+    """They are what the function reaches, not arrays that it is given."""
+
+    def test_gradients(self) -> None:
+        def loss(network: Any, x: Any, y: Any) -> Any:
+            return pg.nn.MSELoss()(network(x), y)
+
+        x, y = np.ones((5, 3), "float32"), np.zeros((5, 4), "float32")
+        compiled, first, second = pg.jit(pg.value_and_grad(loss)), network(), network()
+        for _ in range(4):
+            for each in (first, second):
+                value, gradient = compiled(each, x, y=y)
+                expected, wanted = pg.value_and_grad(loss)(each, x, y)
+                close(value, expected)
+                for p, q in zip(gradient.parameters(), wanted.parameters(), strict=True):
+                    close(p, q)
+            for parameter in second.parameters():
+                parameter.data = parameter.data * 1.5
+        assert compiled.plans == 2
+        assert "operations" in compiled.explain()
+
+    @pytest.mark.parametrize("optimizer", OPTIMIZERS.values())
+    def test_a_step(self, optimizer: Any) -> None:
+        def step(network: Any, optimizer: Any, x: Any, y: Any, teacher: Any = None) -> Any:
+            optimizer.zero_grad()
+            goal = y if teacher is None else teacher(x).detach()
+            loss = pg.nn.MSELoss()(network(x), goal)
+            loss.backward()
+            optimizer.step()
+            return loss.detach()
+
+        compiled, networks, teacher = pg.jit(step), (network(), network()), network()
+        teacher.eval()
+        optimizers = [optimizer(each.parameters()) for each in networks]
+        random = np.random.default_rng(0)
+        for i in range(12):
+            size = 3 if i == 9 else 5
+            x, y = random.random((size, 3), "float32"), random.random((size, 4), "float32")
+            more = {"teacher": teacher} if i % 3 == 2 else {}
+            a = step(networks[0], optimizers[0], x, y, **more)
+            b = compiled(networks[1], optimizers[1], x, y, **more)
+            close(a.data, b.data)
+            same_network(*networks)
+        assert 0 < compiled.plans < 8
+
+    def test_what_cannot_be_replayed_runs_as_it_is_written(self) -> None:
+        def decide(network: Any, x: Any) -> Any:
+            return network(x).detach() if float(xp.sum(x)) > 0 else x
+
+        compiled, each = pg.jit(decide), network()
+        for x in (np.ones((2, 3), "float32"), -np.ones((2, 3), "float32")):
+            for _ in range(3):
+                close(*(getattr(r, "data", r) for r in (compiled(each, x), decide(each, x))))
+
+    def test_static_arguments(self) -> None:
+        def scaled(network: Any, mode: str, x: Any) -> Any:
+            return network(x).detach() * (2.0 if mode == "double" else 1.0)
+
+        compiled, each = pg.jit(scaled, static_argnums=1), network()
+        x = np.ones((2, 3), "float32")
+        for mode in ("double", "single", "double", "single"):
+            close(compiled(each, mode, x).data, scaled(each, mode, x).data)
