@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Sequence
-from heapq import heapify, heappop, heappush, heapreplace
+from heapq import heappop, heappush, heapreplace
 from typing import Any
 
 from portagrad import array_api as xp
@@ -39,10 +39,25 @@ def walk(
     """
     pending: dict[Node, Any] = {}
     trace: Trace | None = tape if create_graph else None
+    # Nodes are numbered as they are made, so that the newest one waiting has all its cotangent.
+    # One that waits, `ahead`, is held beside the others: in a chain it is the only one.
+    ahead: Any = None
+    waiting: Any = None
+    parent: Any
+    heap: list[tuple[int, Node]] = []
+    cotangent: Any = None
     for node, cotangent in seeds:
         if trace is None and type(cotangent) in traced_types:
             trace = cotangent.trace
-        pending[node] = cotangent if node not in pending else xp.add(pending[node], cotangent)
+        if node is ahead:
+            waiting = xp.add(waiting, cotangent)
+        elif node in pending:
+            pending[node] = xp.add(pending[node], cotangent)
+        elif ahead is None:
+            ahead, waiting = node, cotangent
+        else:
+            pending[node] = cotangent
+            heappush(heap, (-node.number, node))
     finished: dict[Node, Any] = {}
     watch = mode.get().watch
     anomaly = watch is not None and watch.anomaly
@@ -50,24 +65,13 @@ def walk(
     # What plain cotangents may be written over: of this type, from this many bytes on.
     home: Any = None
     smallest = math.inf
-    if backend is None and trace is None and pending and hasattr(cotangent, "dtype"):
+    if backend is None and trace is None and hasattr(cotangent, "dtype"):
         backend = backend_of(cotangent)
     if backend is not None and backend.reusable_from < math.inf:
         home, smallest = type(cotangent), backend.reusable_from
     else:
         backend = None
     plainly = trace is None and not absorbing
-    # Nodes are numbered as they are made, so that the newest one waiting has all its cotangent.
-    # One that waits, `ahead`, is held beside the others: in a chain it is the only one.
-    ahead: Any = None
-    waiting: Any = None
-    parent: Any
-    heap: list[tuple[int, Node]] = []
-    if len(pending) == 1:
-        ahead, waiting = pending.popitem()
-    else:
-        heap = [(-node.number, node) for node in pending]
-        heapify(heap)
     while True:
         if ahead is None:
             if not heap:
