@@ -147,7 +147,7 @@ def _require_hits(hits: Array, labels: Array, classes: int) -> None:
     if type(hits) in traced_types:
         hits = innermost(hits)
     xp = namespace(hits)
-    if int(xp.count_nonzero(hits)) != math.prod(labels.shape):
+    if int(xp.count_nonzero(hits)) != math.prod(hits.shape[:-1]):
         labels = innermost(labels)
         index = first_index(xp.logical_not(xp.any(hits, axis=-1)))
         raise ArgumentError(
