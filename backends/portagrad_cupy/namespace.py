@@ -15,7 +15,8 @@ def fitted(namespace: ModuleType) -> ModuleType:
     """The same functions but for a few."""
     fft = namespace.fft
     frequencies = {name: _placing(getattr(fft, name)) for name in ("fftfreq", "rfftfreq")}
-    own = {"clip": clip, "sign": sign, "tensordot": tensordot, "fft": _with(fft, frequencies)}
+    own: dict[str, Any] = {"clip": clip, "matmul": matmul, "sign": sign, "tensordot": tensordot}
+    own["fft"] = _with(fft, frequencies)
     own |= {name: _with_bfloat16(name, getattr(namespace, name)) for name in ("isdtype", "finfo")}
     return _with(namespace, own)
 
@@ -79,6 +80,12 @@ def _bound(x: Any, bound: Any) -> Any:
         ends = cupy.iinfo(x.dtype)
         bound = sorted((int(ends.min), int(bound), int(ends.max)))[1]
     return x.dtype.type(bound)
+
+
+def matmul(x1: Any, x2: Any, /) -> Any:
+    """By cuBLASLt where it can: as precise as the user allows, also while a graph is captured."""
+    made = import_module("portagrad_cupy.products").matmul(x1, x2)
+    return cupy.matmul(x1, x2) if made is NotImplemented else made
 
 
 def sign(x: Any, /) -> Any:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -67,6 +68,8 @@ def cards(monkeypatch):
     monkeypatch.setitem(sys.modules, "array_api_compat.cupy", two_cards.compat())
     for name in ("devices", "namespace"):
         monkeypatch.delitem(sys.modules, f"portagrad_cupy.{name}", raising=False)
+    products = SimpleNamespace(matmul=lambda x, y: NotImplemented)  # CuPy multiplies itself
+    monkeypatch.setitem(sys.modules, "portagrad_cupy.products", products)
     from portagrad_cupy import CupyBackend
 
     backend = CupyBackend()

@@ -314,6 +314,7 @@ def cupy() -> ModuleType:
         "sign", lambda x: ((x > 0) * 1 - (x < 0)).astype(x.dtype), (x,), {}
     )
     made.tensordot = tensordot
+    made.matmul = lambda x, y: computed("matmul", np.matmul, (x, y), {})
     made.may_share_memory = lambda x, y: np.may_share_memory(x.values, y.values)
     made.get_default_memory_pool = made.get_default_pinned_memory_pool = lambda: pool
     host: Any = SimpleNamespace(allocate=pool.malloc)
