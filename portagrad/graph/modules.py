@@ -45,11 +45,10 @@ class OnModules:
             names = frozenset(k for k in static if isinstance(k, str))
             moved = names | {rest.index(i) for i in static if i in rest}
             self._known[key] = self._compile(_closed(function, held, len(args)), moved)
-        compiled = self._known[key]
-        if compiled is None:
-            return MISS, None
 
         def of_rest(args: Any, keywords: Any) -> Any:
+            if (compiled := self._known.get(key)) is None:
+                return MISS
             given = (*enumerate(args), *keywords.items())
             if len(args) != key[0] or any(held.get(k) is not x for k, x in given if k in held):
                 return MISS

@@ -1,5 +1,6 @@
 """jit on a training step: what it closes over is found, updated and seen outside."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -477,6 +478,21 @@ class TestModulesAsArguments:
         for x in (np.ones((2, 3), "float32"), -np.ones((2, 3), "float32")):
             for _ in range(3):
                 close(*(getattr(r, "data", r) for r in (compiled(each, x), decide(each, x))))
+
+    def test_after_a_refusal_nothing_is_tried_again(self) -> None:
+        calls = itertools.count()
+
+        def decide(network: Any, x: Any) -> Any:
+            next(calls)
+            return network(x).detach() if x.shape[0] != 2 or float(xp.sum(x)) > 0 else x
+
+        compiled, each = pg.jit(decide), network()
+        for size in (3, 3, 3, 2):
+            compiled(each, np.ones((size, 3), "float32"))
+        before = next(calls)
+        for size in (2, 3, 2):
+            compiled(each, np.ones((size, 3), "float32"))
+        assert next(calls) == before + 4  # three, and the question itself
 
     def test_static_arguments(self) -> None:
         def scaled(network: Any, mode: str, x: Any) -> Any:
