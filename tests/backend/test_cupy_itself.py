@@ -24,7 +24,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    """What came of the steps in card/steps.py."""
+    """What came of the steps in card/__main__.py."""
     library = pytest.importorskip("portagrad_cupy.cublaslt").shared_library
     pytest.importorskip("nvidia.cu13", reason="needs nvidia-cuda-nvrtc, -runtime, -crt")
     compiler = shutil.which("gcc") or pytest.skip("needs gcc")
@@ -37,7 +37,7 @@ def found(tmp_path_factory):
     command = [compiler, "-shared", "-fPIC", "-O1", f"-Wl,-soname,{target.name}", "-o", str(target)]
     subprocess.run([*command, str(HERE / "runtime.c")], check=True)
     done = subprocess.run(
-        [sys.executable, str(HERE / "steps.py"), str(target)],
+        [sys.executable, str(HERE), str(target)],
         capture_output=True,
         text=True,
         check=False,
