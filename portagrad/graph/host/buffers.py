@@ -96,12 +96,10 @@ def planned(units: list[Unit], outputs: set[Slot]) -> Memory:
 
 def last_uses(units: list[Unit], outputs: set[Slot]) -> dict[Slot, int]:
     """The last unit that needs the memory of each slot."""
-    last: dict[Slot, int] = {}
+    last: dict[Slot, int] = dict.fromkeys(outputs, len(units))
     for i, unit in reversed(list(enumerate(units))):
         for step in reversed(steps_of(unit)):
-            until = i
-            if step.out is not None:
-                until = last.setdefault(step.out, len(units) if step.out in outputs else i)
+            until = i if step.out is None else last.setdefault(step.out, i)
             for slot in step.slots:
                 # What a call returns may be a look at its operands (np.flip): they live as long.
                 end = until if step.kind == "call" else i
