@@ -206,10 +206,13 @@ def source(
         assert out is not None
         kind = TYPES[out.dtype]
         inside = [x.dtype for x in step.operands if type(x) is Slot and x.dtype is not None]
-        # A number is one of its neighbours' type; in `where` the first of those is a condition.
+        # A number is of its neighbours' type; in `where` the first of those is a condition.
         floating = step.name in FLOATING
         common = out.dtype if step.name == "where" or floating or not inside else inside[0]
-        given = [name(x, common) for x in step.operands]
+        kinds = [common] * len(step.operands)
+        if step.name == "where":
+            kinds[0] = np.dtype(bool)
+        given = [name(x, dtype) for x, dtype in zip(step.operands, kinds)]
         if floating and inside and inside[0] != out.dtype:  # of whole numbers
             given = [f"{kind}({x})" for x in given]
         text = EXPRESSIONS[step.name].replace("T(", f"{kind}(").replace("_t(", f"_{kind}(")

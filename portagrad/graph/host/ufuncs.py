@@ -147,6 +147,10 @@ def cast(b: Builder, x: Slot, dtype: Any) -> Slot:
 def where(b: Builder, operands: tuple[Any, ...], shape: tuple[int, ...], dtype: Any) -> Slot:
     """One of two, by a condition."""
     condition, x1, x2 = map(spread_base, operands)
+    if dtype.kind in "iu":  # NumPy takes what is out of range, too, as it is cast
+        x1, x2 = (
+            b.constant(np.asarray(x).astype(dtype)) if type(x) is int else x for x in (x1, x2)
+        )
     template = "copyto({out}, {2}); copyto({out}, {1}, where={0})"
     return b.add(
         "elementwise", "where", template, (condition, x1, x2), shape, dtype, inplace=(2,), flops=1

@@ -228,3 +228,13 @@ def test_a_number_that_becomes_one_of_another_kind(x: Any) -> None:
     for value in (1, 2, 3, 2.5, 1.5, 4):
         number["factor"] = value  # type: ignore[assignment]
         np.testing.assert_array_equal(compiled(x), (x * value + 1) * 2 + x)
+
+
+def test_a_condition_that_is_known() -> None:
+    check(lambda x: xp.where(x.shape[0] > 3, xp.exp(x), 2 * x) + 1, *arrays("float64", (8,)))
+    check(lambda x: xp.where(np.asarray(False), xp.exp(x), 2 * x) + 1, *arrays("float64", (8,)))
+
+
+def test_a_choice_that_is_out_of_range() -> None:
+    check(lambda x: xp.where(x > 1, x, -1), np.arange(6).astype("uint8"), native=False)
+    check(lambda x: xp.where(x > 1, x, -1) * 2 + 1, np.arange(6))
