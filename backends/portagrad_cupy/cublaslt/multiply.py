@@ -89,7 +89,7 @@ def product(
 
 def _readable(x: Any) -> Any:
     """A copy of a matrix that cuBLASLt cannot read as it lies: a broadcast cotangent, say."""
-    if x.ndim != 2 or stored(x.shape, x.strides, x.itemsize) is not None:
+    if x.dtype.name not in DATA_TYPES or x.ndim != 2 or stored(x.shape, x.strides, x.itemsize):
         return x
     return cupy.ascontiguousarray(x)
 
