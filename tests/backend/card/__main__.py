@@ -44,6 +44,23 @@ def training(activation: Any, loss: Any, optimizer: Any, dtype: str = "float32")
     return step
 
 
+def mixed() -> Callable[..., Any]:
+    """A step in half precision with its gradients cut, as a function of a batch."""
+    network = pg.nn.Linear(16, 5, seed=0, dtype="float16")
+    optimizer = pg.optim.MixedPrecision(pg.optim.Adam, network.parameters())
+    criterion = pg.nn.CrossEntropyLoss()
+
+    def step(x: Any, y: Any) -> Any:
+        optimizer.zero_grad()
+        value = criterion(network(x), y)
+        optimizer.scaled(value).backward()
+        pg.optim.clip_grad_norm(list(network.parameters()), 1.0)
+        optimizer.step()
+        return value
+
+    return step
+
+
 def steps() -> dict[str, tuple[Callable[..., Any], tuple[Any, ...]]]:
     def slope(function: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *each: pg.grad(
@@ -62,6 +79,7 @@ def steps() -> dict[str, tuple[Callable[..., Any], tuple[Any, ...]]]:
             for dtype in ("float16", "float32", "float64")
         },
         "training by momentum": (training(nn.GELU, nn.MSELoss, sgd), (x, y)),
+        "mixed precision": (mixed(), (array(8, 16, dtype="float16"), labels)),
         "absolute values": (slope(xp.abs), (x,)),
         "a gather": (slope(lambda x: x[places] ** 2), (x,)),
         "a vector": (slope(lambda x, w: xp.exp(x @ w)), (x, array(16))),
