@@ -360,17 +360,21 @@ class Surroundings:
             if not name.startswith("__") and not method:
                 self._place(Place(kind, name, False, f"{where}.{name}"))
             elif method:
+                place = Place(kind, name, False, f"{where}.{name}")
                 # Python calls some by itself, and a library those that it has, too (forward).
                 unasked = any(_is_librarys(c) and hasattr(c, name) for c in kind.__mro__)
                 if name in self._looked_up or name.startswith("__") or unasked:
-                    self._method(value, f"{where}.{name}")
+                    self._method(place, value)
                 else:
-                    self._waiting[name].append((value, f"{where}.{name}"))
+                    self._waiting[name].append((place, value))
         for each in kind.__bases__:
             self._class(each, each.__name__)
 
-    def _method(self, value: Any, where: str) -> None:
-        """The code behind a class's attribute."""
+    def _method(self, place: Place, value: Any) -> None:
+        """The code behind a class's attribute, which may be another one some day."""
+        where = place.where
+        if isinstance(value, types.FunctionType) and place.get() is value:
+            self._fix(place, value)
         for part in ("__func__", "fget", "fset", "func"):
             if (inner := getattr(value, part, None)) is not None:
                 self._visit(inner, where)
@@ -409,8 +413,8 @@ class Surroundings:
         namespace = function.__globals__
         self._looked_up |= names
         for name in self._waiting.keys() & names:
-            for method, called in self._waiting.pop(name, ()):
-                self._method(method, called)
+            for place, method in self._waiting.pop(name, ()):
+                self._method(place, method)
         if "type" in names and "type" not in namespace:
             self.asking.append(namespace)
         for name in sorted(_globals(function.__code__)):

@@ -251,6 +251,15 @@ def test_methods_classes_and_attributes_of_functions_are_within_reach(
             assert result.dtype == expected.dtype
 
 
+def test_a_method_that_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = pg.jit(lambda x: MADE.raised(x))
+    for _ in range(3):
+        np.testing.assert_array_equal(compiled(3 * ONES), 9 * ONES)
+    monkeypatch.setattr(Base, "raised", lambda self, x: -x)
+    for _ in range(3):
+        np.testing.assert_array_equal(compiled(3 * ONES), -3 * ONES)
+
+
 def test_what_another_method_looks_up_makes_no_new_plan() -> None:
     log: list[float] = []
 
