@@ -16,7 +16,7 @@ def fitted(namespace: ModuleType) -> ModuleType:
     fft = namespace.fft
     frequencies = {name: _placing(getattr(fft, name)) for name in ("fftfreq", "rfftfreq")}
     own: dict[str, Any] = {"clip": clip, "matmul": matmul, "sign": sign, "tensordot": tensordot}
-    own["fft"] = _with(fft, frequencies)
+    own |= {"fft": _with(fft, frequencies), "linalg": _with(namespace.linalg, {"solve": solve})}
     own |= {name: _with_bfloat16(name, getattr(namespace, name)) for name in ("isdtype", "finfo")}
     return _with(namespace, own)
 
@@ -86,6 +86,16 @@ def matmul(x1: Any, x2: Any, /) -> Any:
     """By cuBLASLt where it can: as precise as the user allows, also while a graph is captured."""
     made = import_module("portagrad_cupy.products").matmul(x1, x2)
     return cupy.matmul(x1, x2) if made is NotImplemented else made
+
+
+def solve(x1: Any, x2: Any, /) -> Any:
+    """The X of X1 X = X2, of stacks that are broadcast, which CuPy does not do."""
+    if x2.ndim > 1 and x1.shape[:-2] != x2.shape[:-2]:
+        stack = cupy.broadcast_shapes(x1.shape[:-2], x2.shape[:-2])
+        x1, x2 = (
+            cupy.ascontiguousarray(cupy.broadcast_to(x, (*stack, *x.shape[-2:]))) for x in (x1, x2)
+        )
+    return cupy.linalg.solve(x1, x2)
 
 
 def sign(x: Any, /) -> Any:

@@ -313,6 +313,21 @@ def test_signs_are_the_standards_and_pick_nothing_by_a_mask(cards, dtype):
     assert not {"getitem", "setitem"} & set(Cards.over_the_bus)
 
 
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        *(((3, 3), right) for right in ((3,), (3, 2), (2, 3, 2))),
+        *(((2, 3, 3), right) for right in ((2, 3, 1), (3, 2), (4, 1, 3, 2))),
+    ],
+)
+def test_systems_are_broadcast(cards, shapes):
+    random = np.random.default_rng(0)
+    x, y = (random.normal(size=shape) for shape in shapes)
+    there = (pg.asarray(each, backend="cupy", device="cuda:1") for each in (x, y))
+    made = cards.xp.linalg.solve(*there)
+    np.testing.assert_allclose(made.get(), np.linalg.solve(x, y))
+
+
 def test_the_namespaces_product_is_the_backends_own(cards, monkeypatch):
     """The derivative of a product is made of it, eager work included."""
     x = pg.asarray(np.ones((2, 2)), backend="cupy", device="cuda:1")

@@ -244,6 +244,13 @@ def tensordot(x1: ndarray, x2: ndarray, axes: Any) -> Any:
     return computed("tensordot", np.tensordot, (x1, x2, axes), {})
 
 
+def solve(x1: ndarray, x2: ndarray) -> Any:
+    """CuPy's, which broadcasts nothing."""
+    if x2.ndim > 1 and x1.shape[:-1] != x2.shape[:-1]:
+        raise ValueError("a must have (..., M, M) shape and b must have (..., M, K)")
+    return computed("solve", np.linalg.solve, (x1, x2), {})
+
+
 def compat() -> ModuleType:
     """array-api-compat's namespace of it: `device` is looked at by `asarray` alone."""
     made = ModuleType("array_api_compat.cupy")
@@ -314,6 +321,9 @@ def cupy() -> ModuleType:
         "sign", lambda x: ((x > 0) * 1 - (x < 0)).astype(x.dtype), (x,), {}
     )
     made.tensordot = tensordot
+    made.broadcast_shapes = np.broadcast_shapes
+    made.broadcast_to = lambda x, shape: ndarray(np.broadcast_to(x.values, shape), x.device_id)
+    made.linalg = SimpleNamespace(solve=solve)
     made.matmul = lambda x, y: computed("matmul", np.matmul, (x, y), {})
     made.may_share_memory = lambda x, y: np.may_share_memory(x.values, y.values)
     made.get_default_memory_pool = made.get_default_pinned_memory_pool = lambda: pool
