@@ -60,8 +60,8 @@ from portagrad.primitive import primitive as primitive
 
 if _typing.TYPE_CHECKING:
     from portagrad import testing as testing
-    from portagrad.diagnosis import diagnose as diagnose
-    from portagrad.diagnosis import parity as parity
+    from portagrad.diagnosis.diagnose import diagnose as diagnose
+    from portagrad.diagnosis.parity import parity as parity
     from portagrad.explain import computation_graph as computation_graph
     from portagrad.explain import trace_table as trace_table
     from portagrad.graph.jit import jit as jit

@@ -9,6 +9,7 @@ from typing import Any
 from portagrad.backend import Backend
 from portagrad.backend.dispatch import backend_of_type
 from portagrad.graph import host
+from portagrad.graph.call import ONE_AT_A_TIME
 from portagrad.graph.device import Device, capturing, in_one_place
 from portagrad.graph.entry import entry, left, reused
 from portagrad.graph.explain import described
@@ -16,7 +17,7 @@ from portagrad.graph.fusion import fused, home
 from portagrad.graph.graph import Graph
 from portagrad.graph.host.writing import Written
 from portagrad.graph.passes import simplified
-from portagrad.graph.recorded import ONE_AT_A_TIME, Recording
+from portagrad.graph.recorded import Recording
 from portagrad.graph.replay import replayer
 
 

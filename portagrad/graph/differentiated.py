@@ -20,12 +20,15 @@ from portagrad.autograd.tape import Tape
 from portagrad.autograd.tensor import EAGER
 from portagrad.errors import PortagradError
 from portagrad.graph import host
+from portagrad.graph.call import ONE_AT_A_TIME, record
+from portagrad.graph.draws import STREAMS
 from portagrad.graph.entry import MISS, entry
 from portagrad.graph.graph import Graph, Operation, Value
 from portagrad.graph.passes import simplified
-from portagrad.graph.places import STREAMS, Foreign, Surroundings
-from portagrad.graph.recorded import LEAF, ONE_AT_A_TIME, Alive, Changed, Leaf, Recording, record
+from portagrad.graph.places import Foreign
+from portagrad.graph.recorded import LEAF, Alive, Changed, Leaf, Recording
 from portagrad.graph.replay import replayer
+from portagrad.graph.surroundings import Surroundings
 from portagrad.primitive import newest_trace, traced_types
 from portagrad.tree import tree_leaves, tree_unflatten
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -66,3 +68,53 @@ class RecordingGenerator(np.random.Generator):
             return kind(drawn, recorder, operation.output)
 
         return draw
+
+
+#: What random numbers are drawn from.
+STREAMS = (np.random.Generator, np.random.RandomState, random.Random)
+
+
+class Randomness:
+    """Has anybody drawn random numbers that a replay would not draw anew?
+
+    `streams` are those within reach; from the `replayed` ones among them it would.
+    """
+
+    def __init__(self, streams: list[Any], replayed: list[Any]) -> None:
+        self._replayed = [(each, _position(each)) for each in replayed]
+        known = {id(each) for each in replayed}
+        others = [(each, type(each).__name__) for each in streams if id(each) not in known]
+        others += [
+            (np.random, "numpy.random's global functions"),
+            (random, "the module random"),
+        ]
+        self._others = [(each, what, _position(each)) for each, what in others]
+
+    def check(self, name: str) -> None:
+        """Refuse a function that drew random numbers which a replay would draw again."""
+        for each, what, position in self._others:
+            if _position(each) != position:
+                raise JitError(
+                    f"{name}, under portagrad.jit, draws random numbers from {what}: a replay "
+                    f"would use the same numbers again. Give them as an argument, or draw from a "
+                    f"numpy.random.Generator that is an argument or that the function closes over"
+                )
+
+    def rewind(self) -> None:
+        """As if nothing had been drawn: the recording is none."""
+        for generator, state in self._replayed:
+            generator.bit_generator.state = state
+
+
+def _position(stream: Any) -> Any:
+    if isinstance(stream, np.random.Generator):
+        return _comparable(stream.bit_generator.state)
+    if hasattr(stream, "get_state"):
+        return _comparable(stream.get_state(legacy=False))
+    return stream.getstate()
+
+
+def _comparable(state: Any) -> Any:
+    if isinstance(state, Mapping):
+        return {key: _comparable(each) for key, each in state.items()}
+    return state.tolist() if isinstance(state, np.ndarray) else state

@@ -15,12 +15,13 @@ from portagrad.backend import backend_of
 from portagrad.backend.dispatch import find_backend
 from portagrad.errors import ArgumentError, JitError
 from portagrad.graph.batches import OnBatches
+from portagrad.graph.call import ONE_AT_A_TIME, record
 from portagrad.graph.compile import Plan
 from portagrad.graph.differentiated import Call, OnTapes
 from portagrad.graph.entry import GONE, MISS
 from portagrad.graph.modules import OnModules
 from portagrad.graph.places import FIXED, NUMBERS, Foreign, parts
-from portagrad.graph.recorded import ONE_AT_A_TIME, Alive, Changed, Decided, Recording, record
+from portagrad.graph.recorded import Alive, Changed, Decided, Recording
 from portagrad.primitive import mode, recording, traced_types
 from portagrad.tree import _children
 
