@@ -28,7 +28,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         choices=LIBRARIES,
         default=list(LIBRARIES),
         metavar="LIBRARY",
-        help=f"those of {', '.join(LIBRARIES)} that are installed; default all",
+        help="default all",
     )
     parser.add_argument(
         "--workloads",

@@ -25,7 +25,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         choices=LIBRARIES,
         default=list(LIBRARIES),
         metavar="LIBRARY",
-        help=f"those of {', '.join(LIBRARIES)} that are installed; default all",
+        help="default all",
     )
     parser.add_argument("--seconds", type=float, default=300.0, help="in all; default 300")
     parser.add_argument("--json", type=Path, help="write everything measured to this file")
