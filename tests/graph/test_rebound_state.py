@@ -79,16 +79,19 @@ def in_a_global(params: Any) -> Made:
     return Made(module.step, lambda: module.params)
 
 
-def in_a_module(params: Any) -> Made:
-    module = ModuleType("users_state")
-    module.params = params  # type: ignore[attr-defined]
+def held_by(holder: Any, params: Any) -> Made:
+    holder.params = params
 
     def step(x: Any) -> Any:
-        value = loss(module.params, x)
-        module.params = better(module.params, x)  # type: ignore[attr-defined]
+        value = loss(holder.params, x)
+        holder.params = better(holder.params, x)
         return value
 
-    return Made(step, lambda: module.params)
+    return Made(step, lambda: holder.params)
+
+
+def in_a_module(params: Any) -> Made:
+    return held_by(ModuleType("users_state"), params)
 
 
 def in_an_attribute(params: Any) -> Made:
@@ -109,29 +112,14 @@ def in_a_slot(params: Any) -> Made:
     class Trainer:
         __slots__ = ("params",)
 
-    trainer = Trainer()
-    trainer.params = params  # type: ignore[attr-defined]
-
-    def step(x: Any) -> Any:
-        value = loss(trainer.params, x)  # type: ignore[attr-defined]
-        trainer.params = better(trainer.params, x)  # type: ignore[attr-defined]
-        return value
-
-    return Made(step, lambda: trainer.params)  # type: ignore[attr-defined]
+    return held_by(Trainer(), params)
 
 
 def in_a_class(params: Any) -> Made:
     class Trainer:
         pass
 
-    Trainer.params = params  # type: ignore[attr-defined]
-
-    def step(x: Any) -> Any:
-        value = loss(Trainer.params, x)  # type: ignore[attr-defined]
-        Trainer.params = better(Trainer.params, x)  # type: ignore[attr-defined]
-        return value
-
-    return Made(step, lambda: Trainer.params)  # type: ignore[attr-defined]
+    return held_by(Trainer, params)
 
 
 def in_an_item(params: Any) -> Made:
