@@ -208,8 +208,11 @@ class Tensor(ArrayObject):
             and not create_graph
         ):  # of a plain loss no function need be asked
             backend = backend_of(value)
-            number = plan is not None and type(value) in plan.primitive.scaled_types
-            number = number and takes_number(node, value)
+            number = (
+                plan is not None
+                and type(value) in plan.primitive.scaled_types  # not NumPy's: no call for those
+                and takes_number(node, value)
+            )
             seed = cotangent = 1.0 if number else backend.ones_like(value)
         else:
             seed = self._seed(gradient)
