@@ -9,7 +9,7 @@ from typing import Any
 from portagrad.autograd.batched import BatchTrace
 from portagrad.autograd.vmap import vmap
 from portagrad.errors import JitError
-from portagrad.graph.differentiated import PLANS, Call
+from portagrad.graph.differentiated import Call, make_room
 from portagrad.tree import tree_map
 
 
@@ -30,8 +30,7 @@ class OnBatches:
         trace = call.trace
         assert isinstance(trace, BatchTrace)
         if key not in self._known:
-            while len(self._known) >= PLANS:
-                self._known.pop(next(iter(self._known)))
+            make_room(self._known)
             self._known[key] = self._compile(_of_batches(call))
         compiled = self._known[key]
         if compiled is None:

@@ -20,12 +20,7 @@ from portagrad.graph.recorded import LEAF, Decided, Path, Recording
 from portagrad.graph.recording import RecordedNumber, Recorder, Type
 from portagrad.graph.surroundings import Surroundings
 from portagrad.primitive import traced_types
-from portagrad.tree import (
-    named_leaves,
-    path_name,
-    tree_leaves,
-    tree_unflatten,
-)
+from portagrad.tree import named_leaves, path_name, tree_leaves, tree_unflatten
 
 #: Held while a function is recorded: its values stand where every thread looks.
 ONE_AT_A_TIME = threading.RLock()
@@ -86,11 +81,18 @@ def record(
                 place.set(value)
     movable = {id(each.contents) for each in recording.standing}
     recording.sizes = [
-        (x, was if isinstance(x, set) else [*was] if id(x) in surroundings.ordered else len(was))
-        for x, was in contents
-        if id(x) not in movable
+        (owner, _size(content, id(owner) in surroundings.ordered))
+        for owner, content in contents
+        if id(owner) not in movable
     ]
     return recording
+
+
+def _size(content: Any, ordered: bool) -> Any:
+    """What a container must have again: a set's elements, keys in their order, else how many."""
+    if isinstance(content, set):
+        return content
+    return [*content] if ordered and len(content) > 1 else len(content)
 
 
 def _roots(function: Any, name: str, arguments: list[Any]) -> Iterator[tuple[Any, str]]:

@@ -289,10 +289,15 @@ class OnTapes:
         if seen is None:
             self._refused.add(call.layout)
         elif known is None:
-            while len(self._known) >= PLANS:
-                self._known.pop(next(iter(self._known)))
+            make_room(self._known)
             self._known[key] = seen
         return result
+
+
+def make_room(known: dict[Any, Any]) -> None:
+    """Forget the oldest of what is remembered where that is as much as may be."""
+    while len(known) >= PLANS:
+        known.pop(next(iter(known)))
 
 
 def _seen(result: Any) -> tuple[Any, tuple[Any, ...]] | None:

@@ -13,12 +13,7 @@ from portagrad.graph.recorded import LEAF, Alive, Changed, Effect, Leaf, Recordi
 from portagrad.graph.recording import Recorded, RecordedNumber, Recorder
 from portagrad.graph.surroundings import Surroundings
 from portagrad.primitive import traced_types
-from portagrad.tree import (
-    _children,
-    rebuild,
-    tree_leaves,
-    tree_unflatten,
-)
+from portagrad.tree import _children, rebuild, tree_leaves, tree_unflatten
 
 
 class Finish:

@@ -258,12 +258,11 @@ class _Conditions:
             name = self.source.name(owner, "owner")
             if isinstance(owner, set):
                 self.require(f"{name} == {self.source.name(size, 'set')}")
-            elif isinstance(size, list) and len(size) > 1:
+            elif isinstance(size, list):
                 # The function may go through it in its order.
                 self.require(f"[*{name}] == {self.source.name(size, 'keys')}")
             else:
-                count = len(size) if isinstance(size, list) else size
-                self.require(f"len({name}) == {count}")
+                self.require(f"len({name}) == {size}")
         for place, value in self.recording.found:
             self._constant(self.at(place), value)
 

@@ -94,7 +94,7 @@ class JitFunction:
         self._refused: set[Any] = set()
         self._on_tapes = OnTapes()
         self._on_batches = OnBatches(JitFunction)
-        self._on_modules = OnModules(_of_the_rest)
+        self._on_modules = OnModules(_with_static)
         #: Has a call been left to another transform?
         self._as_written = False
         #: Places where each call may find another container: the function makes them anew, or
@@ -125,7 +125,7 @@ class JitFunction:
         name = getattr(self, "__qualname__", "")
         if functools.reduce(lambda x, part: getattr(x, part, None), name.split("."), home) is self:
             return name
-        return _again, (self.__portagrad_function__, self._static)
+        return _with_static, (self.__portagrad_function__, self._static)
 
     @property
     def plans(self) -> int:
@@ -338,19 +338,13 @@ class JitFunction:
             self._inputs.add(key)
 
 
-def _again(function: Callable[..., Any], static: frozenset[Any]) -> JitFunction:
-    """A jitted function from what was copied or pickled; it has no plans yet."""
-    numbers = [each for each in static if isinstance(each, int)]
-    return JitFunction(function, numbers, [each for each in static if isinstance(each, str)])
-
-
 def _often(times: Counter[str]) -> str:
     """What has happened to more than once, for a message."""
     return ", ".join(where for where, count in times.items() if count > 1)
 
 
-def _of_the_rest(function: Callable[..., Any], static: frozenset[Any]) -> JitFunction:
-    """A jitted function without the modules that it closes over; `static` are places and names."""
+def _with_static(function: Callable[..., Any], static: frozenset[Any]) -> JitFunction:
+    """A jitted function, without a plan, whose static arguments are known by place and name."""
     made = JitFunction(function)
     made._static = static
     return made

@@ -11,7 +11,7 @@ from typing import Any
 
 from portagrad.autograd.tensor import EAGER, Tensor
 from portagrad.errors import JitError
-from portagrad.graph.differentiated import PLANS
+from portagrad.graph.differentiated import make_room
 from portagrad.graph.entry import MISS
 from portagrad.module import Module
 from portagrad.primitive import traced_types
@@ -39,8 +39,7 @@ class OnModules:
         if not held:
             return MISS, None
         if key not in self._known:
-            while len(self._known) >= PLANS:
-                self._known.pop(next(iter(self._known)))
+            make_room(self._known)
             rest = [i for i in range(len(args)) if i not in held]
             names = frozenset(k for k in static if isinstance(k, str))
             moved = names | {rest.index(i) for i in static if i in rest}

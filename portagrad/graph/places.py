@@ -21,9 +21,7 @@ LIBRARIES = frozenset(
     | {"array_api_compat", "builtins", "matplotlib", "numba", "pytest", "_pytest", "functools"}
     | {"collections", "typing", "itertools", "operator", "contextlib", "threading", "logging"}
 )
-
 NUMBERS = (int, float, complex)
-
 FIXED = (bool, str, bytes, type(None), type(Ellipsis), slice)
 
 
@@ -48,7 +46,7 @@ class Place:
 
     def get(self) -> Any:
         """What stands there."""
-        return self.owner[self.key] if self.item else getattr(self.owner, self.key)
+        return self._in(self.owner)
 
     def set(self, value: Any) -> None:
         """Put something there."""
@@ -61,7 +59,9 @@ class Place:
 
     def now(self) -> Any:
         """What stands there if the owner is whatever stands in its own place now."""
-        owner = self.owner if self.parent is None else self.parent.now()
+        return self._in(self.owner if self.parent is None else self.parent.now())
+
+    def _in(self, owner: Any) -> Any:
         return owner[self.key] if self.item else getattr(owner, self.key)
 
     def let_go(self) -> None:
@@ -136,10 +136,10 @@ def parts(value: Any) -> list[Any] | None:
         return None
     names = [field.name for field in dataclasses.fields(value)]
     plain = [*getattr(value, "__dict__", ())] == names and not hasattr(kind, "__tree_children__")
-    return names if plain and not is_librarys(kind) else None
+    return names if plain and not is_librarys(kind.__module__) else None
 
 
-def is_librarys(kind: type) -> bool:
-    """Is a class one that keeps no state of the user's?"""
-    root = kind.__module__.partition(".")[0]
+def is_librarys(module: str) -> bool:
+    """Does what is in a module of this name keep no state of the user's?"""
+    root = module.partition(".")[0]
     return root in LIBRARIES or root in sys.stdlib_module_names

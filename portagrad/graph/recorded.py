@@ -14,13 +14,9 @@ from portagrad.graph.graph import Graph, Value
 from portagrad.graph.places import NUMBERS, Place, Standing
 from portagrad.graph.recording import Recorder
 from portagrad.graph.surroundings import Surroundings
-from portagrad.tree import (
-    named_leaves,
-    tree_unflatten,
-)
+from portagrad.tree import named_leaves, tree_unflatten
 
 Path = tuple[Any, ...]
-
 LEAF = object()
 
 

@@ -38,7 +38,6 @@ from portagrad.primitive import traced_types
 
 #: Parts of portagrad whose objects hold the user's arrays, numbers and functions.
 STATEFUL = frozenset({"autograd", "data", "manual", "module", "nn", "optim", "train"})
-
 #: Python's steps that look a global up, or set one.
 OF_GLOBALS = frozenset(
     {"LOAD_GLOBAL", "STORE_GLOBAL", "DELETE_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
@@ -257,7 +256,7 @@ class Surroundings:
 
     def _class(self, kind: type, where: str) -> None:
         """What a user's class, and those it inherits from, hold; of methods what is called."""
-        if is_librarys(kind) or id(kind) in self.seen:
+        if is_librarys(kind.__module__) or id(kind) in self.seen:
             return
         self.seen[id(kind)] = kind
         for name, value in list(vars(kind).items()):
@@ -267,7 +266,7 @@ class Surroundings:
             elif method:
                 place = Place(kind, name, False, f"{where}.{name}")
                 # Python calls some by itself, and a library those that it has, too (forward).
-                unasked = any(is_librarys(c) and hasattr(c, name) for c in kind.__mro__)
+                unasked = any(is_librarys(c.__module__) and hasattr(c, name) for c in kind.__mro__)
                 if name in self._looked_up or name.startswith("__") or unasked:
                     self._method(place, value)
                 else:
@@ -287,8 +286,7 @@ class Surroundings:
 
     def _module(self, module: types.ModuleType, where: str, names: frozenset[str]) -> None:
         """What the code takes from a user's module."""
-        root = module.__name__.partition(".")[0]
-        if root in LIBRARIES or root in sys.stdlib_module_names:
+        if is_librarys(module.__name__):
             return
         for name in sorted(names & vars(module).keys()):
             if not name.startswith("__"):
